@@ -1,0 +1,27 @@
+# tutti_glob(OUT FOLDER): the sources of a part, its tests and plug-ins left out.
+function(tutti_glob out folder)
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${folder}/*.cpp)
+  list(FILTER sources EXCLUDE REGEX "_test\\.cpp$")
+  list(FILTER sources EXCLUDE REGEX "/engines/(onednn|torch)/")
+  set(${out} ${sources} PARENT_SCOPE)
+endfunction()
+
+# One test program for each part that has tests: test_base, test_graph, ...; *_test.cpp beside their sources.
+function(tutti_add_unit_tests)
+  file(GLOB parts RELATIVE ${CMAKE_SOURCE_DIR}/tutti ${CMAKE_SOURCE_DIR}/tutti/*)
+  foreach(part ${parts})
+    file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tutti/${part}/*_test.cpp)
+    if(sources)
+      tutti_add_test(test_${part} ${sources})
+    endif()
+  endforeach()
+endfunction()
+
+# tutti_add_test(NAME SOURCES...): a GoogleTest program, each of its tests known to ctest.
+function(tutti_add_test name)
+  add_executable(${name} ${ARGN})
+  target_link_libraries(${name} PRIVATE tutti tutti_warnings nlohmann_json::nlohmann_json GTest::gmock GTest::gtest_main)
+  target_compile_definitions(${name} PRIVATE TUTTI_SOURCE_DIR="${CMAKE_SOURCE_DIR}" TUTTI_BINARY_DIR="${CMAKE_BINARY_DIR}")
+  gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60
+    PROPERTIES TIMEOUT 300 SKIP_REGULAR_EXPRESSION "\\[  SKIPPED \\]")
+endfunction()

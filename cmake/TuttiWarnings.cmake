@@ -1,0 +1,7 @@
+# Warnings of our own code; errors unless TUTTI_WERROR is off (a packager's newer compiler may find new ones).
+option(TUTTI_WERROR "Treat warnings as errors" ON)
+add_library(tutti_warnings INTERFACE)
+target_compile_options(tutti_warnings INTERFACE -Wall -Wextra -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual
+  $<$<BOOL:${TUTTI_WERROR}>:-Werror>
+  # Designated initialisers leave the rest at its default on purpose.
+  -Wno-missing-field-initializers)

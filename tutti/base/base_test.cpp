@@ -1,0 +1,76 @@
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <filesystem>
+#include <stdexcept>
+#include <vector>
+
+#include "tutti/base/error.h"
+#include "tutti/base/files.h"
+#include "tutti/base/parallel.h"
+#include "tutti/base/philox.h"
+
+namespace tutti {
+namespace {
+
+// Known answers of Random123's kat_vectors file.
+TEST(Philox, MatchesTheAuthorsVectors) {
+  using Block = std::array<std::uint32_t, 4>;
+  EXPECT_EQ(philox4x32({0, 0, 0, 0}, {0, 0}), (Block{0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8}));
+  EXPECT_EQ(philox4x32({0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff}, {0xffffffff, 0xffffffff}),
+            (Block{0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd}));
+  EXPECT_EQ(philox4x32({0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344}, {0xa4093822, 0x299f31d0}),
+            (Block{0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1}));
+}
+
+TEST(Philox, NormalsHaveMeanZeroAndVarianceOne) {
+  const Philox random(7, 3);
+  double sum = 0, squares = 0;
+  constexpr int kCount = 100000;
+  for (int i = 0; i < kCount; ++i) {
+    const double value = random.normal(static_cast<std::uint64_t>(i));
+    sum += value;
+    squares += value * value;
+  }
+  EXPECT_NEAR(sum / kCount, 0.0, 0.02);
+  EXPECT_NEAR(squares / kCount, 1.0, 0.02);
+}
+
+TEST(ParallelFor, CoversTheRangeOnceForAnyThreadCount) {
+  const int before = num_threads();
+  for (const int threads : {1, 2, 3, 7}) {
+    set_num_threads(threads);
+    for (const int count : {0, 1, 2, 5, 1000}) {
+      std::vector<std::atomic<int>> hits(static_cast<std::size_t>(count));
+      parallel_for(0, count, 1, [&](std::int64_t begin, std::int64_t end) {
+        for (auto i = begin; i < end; ++i) hits[static_cast<std::size_t>(i)]++;
+      });
+      for (const auto& hit : hits) ASSERT_EQ(hit, 1);
+    }
+  }
+  set_num_threads(before);
+}
+
+TEST(ParallelFor, RethrowsAndRunsNestedLoops) {
+  EXPECT_THROW(parallel_for(0, 8, 1, [](std::int64_t, std::int64_t) { throw std::runtime_error("x"); }), std::runtime_error);
+  std::atomic<int> sum{0};
+  parallel_for(0, 4, 1, [&](std::int64_t begin, std::int64_t end) {
+    parallel_for(begin, end, 1, [&](std::int64_t b, std::int64_t e) { sum += static_cast<int>(e - b); });
+  });
+  EXPECT_EQ(sum, 4);
+}
+
+TEST(Files, AreWholeOrAbsent) {
+  const auto folder = std::filesystem::temp_directory_path() / "tutti_files_test";
+  std::filesystem::remove_all(folder);
+  write_file_atomically(folder / "a" / "b.txt", "old");
+  EXPECT_THROW(write_atomically(folder / "a" / "b.txt", [](const auto&) { fail("test", "disk full"); }), Error);
+  EXPECT_EQ(read_file(folder / "a" / "b.txt"), "old");
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder / "a"), {}), 1);
+  EXPECT_THROW(read_file(folder / "missing"), Error);
+  EXPECT_THROW(read_file(folder), Error);
+  std::filesystem::remove_all(folder);
+}
+
+}  // namespace
+}  // namespace tutti
