@@ -4,6 +4,9 @@
 // Notation: x (n, h, w, c) is the shape of input x; "rows" are all extents but the last, flattened.
 // Floating tensors of one op share one dtype (float32 or float64) unless said otherwise.
 // Outputs may not alias inputs, except where an op says "may run in place".
+//
+// The structs live in tutti::op because layers have the same names (tutti::Conv2D is the layer). Sources of graph/, engine/ and
+// engines/ say `using namespace op;` inside namespace tutti; nn/ writes op::Conv2D.
 #pragma once
 
 #include <array>
@@ -15,6 +18,8 @@
 #include "tutti/tensor/shape.h"
 
 namespace tutti {
+
+namespace op {
 
 // Rows above, below, columns left, right of the image.
 struct Padding2D {
@@ -322,6 +327,10 @@ using Op = std::variant<Conv2D, Conv2DInputGrad, Conv2DKernelGrad, MatMul, MaxPo
                         BatchNormInferenceGrad, LayerNorm, LayerNormGrad, Dropout, DropoutGrad, Pad, Slice, Concat,
                         Upsample2D, Upsample2DGrad, Reshape, Transpose, Loss, LossGrad, SgdUpdate, AdamUpdate, NadamUpdate,
                         NadamProduct, RmspropUpdate, AdagradUpdate, Increment>;
+
+}  // namespace op
+
+using Op = op::Op;
 
 // "Conv2D", "AdamUpdate": the struct's name.
 std::string_view name_of(const Op& op);
