@@ -1,0 +1,10 @@
+// Everything a program needs.
+#pragma once
+
+#include "tutti/base/display.h"
+#include "tutti/base/error.h"
+#include "tutti/data/augment.h"
+#include "tutti/data/datasets.h"
+#include "tutti/nn/callbacks.h"
+#include "tutti/nn/layers.h"
+#include "tutti/nn/model.h"
