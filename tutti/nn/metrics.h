@@ -1,0 +1,37 @@
+// Metrics, computed on the host from predictions and targets.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "tutti/nn/json.h"
+#include "tutti/nn/losses.h"
+#include "tutti/tensor/tensor.h"
+
+namespace tutti {
+
+class Metric {
+ public:
+  virtual ~Metric() = default;
+  // As it stands in logs: "accuracy".
+  virtual std::string name() const = 0;
+  virtual Json config() const = 0;
+  virtual void reset() = 0;
+  // prediction (n, ...); target: class indices int32 (n,) or values like the prediction.
+  virtual void update(const Tensor& prediction, const Tensor& target) = 0;
+  virtual double result() const = 0;
+  // True if larger is better.
+  virtual bool maximize() const { return true; }
+};
+using MetricPtr = std::shared_ptr<Metric>;
+
+// By Keras's names ("accuracy" and "acc" take the form that fits the loss; "top_k_categorical_accuracy", "precision",
+// "recall", "mean_absolute_error", loss names...). Error names the known ones.
+MetricPtr make_metric(std::string_view name, const LossFunction& loss);
+MetricPtr metric_from_config(const Json& config, const LossFunction& loss);
+
+// counts (classes, classes) int64: row = true class, column = predicted class (argmax of the last axis).
+Tensor confusion_matrix(const Tensor& prediction, const Tensor& labels, std::int64_t classes);
+
+}  // namespace tutti
