@@ -19,9 +19,9 @@ class Initializer {
   enum class Distribution : std::uint8_t { kUniform, kTruncatedNormal, kUntruncatedNormal };
 
   // A Keras name, "glorot_uniform" or "GlorotUniform". Error for an unknown one.
-  Initializer(std::string_view name);
-  Initializer(const char* name) : Initializer(std::string_view(name)) {}
-  Initializer(const std::string& name) : Initializer(std::string_view(name)) {}
+  Initializer(std::string_view keras_name);
+  Initializer(const char* keras_name) : Initializer(std::string_view(keras_name)) {}
+  Initializer(const std::string& keras_name) : Initializer(std::string_view(keras_name)) {}
 
   // A float32 tensor of `shape`, a pure function of (shape, seed, stream). The fans of a kernel (spatial..., in, out) are
   // prod(spatial) * in and prod(spatial) * out; of a vector n, n and n.
