@@ -74,7 +74,7 @@ double slope_at_input(ActivationKind kind, double alpha, double x) {
     case ActivationKind::kRelu6:
       return x > 0 && x < 6 ? 1 : 0;
     case ActivationKind::kLeakyRelu:
-      return x < 0 ? alpha : 1;
+      return x > 0 ? 1 : alpha;
     case ActivationKind::kElu:
       return x > 0 ? 1 : alpha * std::exp(x);
     case ActivationKind::kSelu:
@@ -130,20 +130,8 @@ double slope_at_output(ActivationKind kind, double alpha, double y) {
       return y * (1 - y);
     case ActivationKind::kTanh:
       return 1 - y * y;
-    case ActivationKind::kSoftplus:
-      return -std::expm1(-y);
-    case ActivationKind::kSoftsign:
-      return (1 - std::abs(y)) * (1 - std::abs(y));
     case ActivationKind::kExponential:
       return y;
-    case ActivationKind::kHardSigmoid:
-      return y > 0 && y < 1 ? 1.0 / 6 : 0;
-    case ActivationKind::kHardSigmoid2:
-      return y > 0 && y < 1 ? 0.2 : 0;
-    case ActivationKind::kLogSigmoid:
-      return -std::expm1(y);
-    case ActivationKind::kCelu:
-      return y > 0 ? 1 : y / alpha + 1;
     // The rest keeps sign and bounds of x, so that the same condition tells the pieces apart.
     default:
       return slope_at_input(kind, alpha, y);

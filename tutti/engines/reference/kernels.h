@@ -8,6 +8,8 @@
 
 namespace tutti::reference {
 
+using namespace op;
+
 using In = std::span<const ConstView>;
 using Out = std::span<const View>;
 

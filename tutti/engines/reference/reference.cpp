@@ -8,6 +8,8 @@
 namespace tutti {
 namespace {
 
+using namespace op;
+
 class ReferenceKernel final : public Kernel {
  public:
   explicit ReferenceKernel(const OpCall& call) : call_(call) {
