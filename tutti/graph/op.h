@@ -257,7 +257,7 @@ struct Transpose {
 
 enum class LossKind : std::uint8_t {
   kCategoricalCrossEntropy,        // target like prediction, one-hot or soft
-  kSparseCategoricalCrossEntropy,  // target int32, prediction's shape without the last axis
+  kSparseCategoricalCrossEntropy,  // target int32, prediction's shape without the last axis; a label that is no class gives NaN
   kBinaryCrossEntropy,             // target like prediction
   kMeanSquaredError,
   kMeanAbsoluteError,
