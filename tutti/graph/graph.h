@@ -77,6 +77,8 @@ class Graph {
 
  private:
   ValueId new_value(TensorType type, std::string name, int producer, int output);
+  // Error if there is no such value.
+  void check_value(std::string_view where, ValueId value) const;
 
   std::vector<Value> values_;
   std::vector<Node> nodes_;
