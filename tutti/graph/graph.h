@@ -91,7 +91,8 @@ class Graph {
 std::vector<TensorType> infer_types(const Op& op, std::span<const TensorType> inputs);
 
 // gradients.cpp: appends nodes that compute d loss / d wrt[i] for a scalar `loss`; kNoValue where there is no path, or
-// only one through an op that has no gradient (argmax, int inputs).
+// only one through an op that has no gradient (argmax, int inputs). Error if the way leads through an op whose gradient is
+// not written (gradients of gradients, optimizer updates, ClipByNorm, the statistics of a normalisation).
 std::vector<ValueId> add_gradients(Graph& graph, ValueId loss, std::span<const ValueId> wrt);
 
 // A readable listing: one line a node, inputs, variables, updates, outputs. Also Graphviz.
