@@ -1,0 +1,242 @@
+#include <algorithm>
+#include <atomic>
+#include <cstring>
+#include <map>
+#include <mutex>
+#include <set>
+#include <utility>
+
+#include "tutti/base/error.h"
+#include "tutti/base/log.h"
+#include "tutti/engine/buffer_plan.h"
+#include "tutti/engine/engine.h"
+
+namespace tutti {
+namespace {
+
+constinit std::atomic<PrepareFallback> fallback_prepare = nullptr;  // ready before any static initialiser sets it
+
+// The variables of one or more programs, by name. Their buffers stay where they are.
+class VariableStore {
+ public:
+  // The tensor of this name, zero if it is new; Error if it has another type.
+  Tensor get(std::string_view engine, const std::string& name, const TensorType& type) {
+    const auto [found, created] = tensors_.try_emplace(name);
+    if (created) found->second = Tensor(type);
+    if (found->second.type() != type)
+      fail(engine, "variable {} is shared with another type. Expected {}. Got {}.", name, to_string(found->second.type()),
+           to_string(type));
+    return found->second;
+  }
+
+ private:
+  std::map<std::string, Tensor, std::less<>> tensors_;
+};
+
+// Error unless `view` is memory of this type.
+void check_view(std::string_view engine, std::string_view what, const ConstView& view, const TensorType& type) {
+  const Shape shape = view.shape ? *view.shape : Shape{};
+  if (view.dtype != type.dtype || shape != type.shape)
+    fail(engine, "{} has the wrong type. Expected {}. Got {}.", what, to_string(type),
+         to_string(TensorType{view.dtype, shape}));
+  if (!view.data) fail(engine, "{} has no memory. Expected {}. Got a null pointer.", what, to_string(type));
+}
+
+void log_fallback_once(std::string_view engine, std::string_view op, std::string_view refusal) {
+  static std::mutex mutex;
+  static std::set<std::pair<std::string, std::string>> logged;
+  const std::lock_guard lock(mutex);
+  if (logged.emplace(engine, op).second) log_info("{}: {} runs on the reference engine: {}", engine, op, refusal);
+}
+
+class OpByOpProgram final : public Program {
+ public:
+  OpByOpProgram(Engine& engine, const Graph& graph, std::shared_ptr<VariableStore> store);
+
+  void run(std::span<const Feed> feeds, std::span<const Fetch> fetches) override;
+  Tensor read(VariableId variable) const override { return checked(variable).clone(); }
+  void write(VariableId variable, const Tensor& value) override;
+  std::size_t workspace_bytes() const override { return plan_.arena_bytes; }
+  std::vector<std::string> fallbacks() const override { return fallbacks_; }
+
+  const std::shared_ptr<VariableStore>& store() const { return store_; }
+
+ private:
+  struct Step {
+    std::unique_ptr<Kernel> kernel;
+    std::vector<ConstView> inputs;
+    std::vector<View> outputs;
+  };
+  // A view that shows what the caller feeds, in each run elsewhere.
+  struct FedView {
+    std::size_t step, input;
+    ValueId value;
+  };
+
+  void prepare_step(Engine& engine, const Node& node);
+  std::unique_ptr<Kernel> prepare_kernel(Engine& engine, const OpCall& call);
+  // Where a value is; null for one that is fed.
+  std::byte* address(ValueId value);
+  // Where to read a value once all nodes ran.
+  const void* result(ValueId value);
+  std::byte* arena_at(std::size_t offset) { return static_cast<std::byte*>(arena_.raw()) + offset; }
+  void take_feeds(std::span<const Feed> feeds);
+  void check_fetches(std::span<const Fetch> fetches) const;
+  void assign_variables();
+  const Tensor& checked(VariableId variable) const;
+
+  const std::string engine_;
+  const Graph graph_;  // its types are the shapes that the views point to
+  const BufferPlan plan_;
+  std::shared_ptr<VariableStore> store_;
+  std::vector<Tensor> variables_;  // by VariableId; handles on the store's buffers
+  Tensor arena_;
+  std::vector<Step> steps_;
+  std::vector<FedView> fed_views_;
+  std::vector<const void*> fed_;  // by ValueId; null where it is no input or not fed
+  std::vector<std::string> fallbacks_;
+};
+
+OpByOpProgram::OpByOpProgram(Engine& engine, const Graph& graph, std::shared_ptr<VariableStore> store)
+    : engine_(engine.name()),
+      graph_(graph),
+      plan_(plan_buffers(graph_)),
+      store_(std::move(store)),
+      arena_(Shape{static_cast<std::int64_t>(plan_.arena_bytes)}, DType::kUInt8),
+      fed_(graph_.values().size()) {
+  for (const Variable& variable : graph_.variables())
+    variables_.push_back(store_->get(engine_, variable.name, graph_.type(variable.value)));
+  for (const int node : plan_.nodes) prepare_step(engine, graph_.nodes()[static_cast<std::size_t>(node)]);
+}
+
+void OpByOpProgram::prepare_step(Engine& engine, const Node& node) {
+  OpCall call{node.op, {}, {}};
+  Step step;
+  for (const ValueId input : node.inputs) {
+    const TensorType& type = graph_.type(input);
+    call.inputs.push_back(type);
+    const auto& location = plan_.values[static_cast<std::size_t>(input)];
+    if (location.place == BufferPlan::Place::kFeed) fed_views_.push_back({steps_.size(), step.inputs.size(), location.index});
+    step.inputs.push_back({address(input), type.dtype, &type.shape});
+  }
+  for (const ValueId output : node.outputs) {
+    const TensorType& type = graph_.type(output);
+    call.outputs.push_back(type);
+    step.outputs.push_back({address(output), type.dtype, &type.shape});
+  }
+  step.kernel = prepare_kernel(engine, call);
+  steps_.push_back(std::move(step));
+}
+
+std::unique_ptr<Kernel> OpByOpProgram::prepare_kernel(Engine& engine, const OpCall& call) {
+  Prepared prepared = engine.prepare(call);
+  if (prepared.kernel) return std::move(prepared.kernel);
+  const std::string_view op = name_of(call.op);
+  const PrepareFallback fallback = fallback_prepare.load();
+  Prepared reference = fallback ? fallback(call) : Prepared{nullptr, "there is no engine to fall back to"};
+  if (!reference.kernel)
+    fail(engine_, "{} can not run. Expected a kernel of this engine or of the reference engine. Got refusals: {}; {}.", op,
+         prepared.refusal, reference.refusal);
+  log_fallback_once(engine_, op, prepared.refusal);
+  fallbacks_.push_back(fmt::format("{}: {}", op, prepared.refusal));
+  return std::move(reference.kernel);
+}
+
+std::byte* OpByOpProgram::address(ValueId value) {
+  const BufferPlan::Location& location = plan_.values[static_cast<std::size_t>(value)];
+  switch (location.place) {
+    case BufferPlan::Place::kVariable:
+      return static_cast<std::byte*>(variables_[static_cast<std::size_t>(location.index)].raw());
+    case BufferPlan::Place::kArena:
+      return arena_at(location.offset);
+    case BufferPlan::Place::kFeed:
+    case BufferPlan::Place::kNowhere:
+      break;
+  }
+  return nullptr;
+}
+
+void OpByOpProgram::take_feeds(std::span<const Feed> feeds) {
+  std::fill(fed_.begin(), fed_.end(), nullptr);
+  for (const Feed& feed : feeds) {
+    const bool known = std::any_of(graph_.inputs().begin(), graph_.inputs().end(),
+                                   [&](const NamedValue& input) { return input.value == feed.value; });
+    if (!known) fail(engine_, "a feed is for no input of the graph. Expected an input's value. Got value {}.", feed.value);
+    const std::string& name = graph_.values()[static_cast<std::size_t>(feed.value)].name;
+    check_view(engine_, "input " + name, feed.view, graph_.type(feed.value));
+    const void*& fed = fed_[static_cast<std::size_t>(feed.value)];
+    if (fed) fail(engine_, "input {} is fed twice.", name);
+    fed = feed.view.data;
+  }
+  for (const NamedValue& input : graph_.inputs())
+    if (!fed_[static_cast<std::size_t>(input.value)])
+      fail(engine_, "input {} is not fed. Expected {}.", input.name, to_string(graph_.type(input.value)));
+  for (const FedView& view : fed_views_) steps_[view.step].inputs[view.input].data = fed_[static_cast<std::size_t>(view.value)];
+}
+
+void OpByOpProgram::check_fetches(std::span<const Fetch> fetches) const {
+  for (const Fetch& fetch : fetches) {
+    const auto output = std::find_if(graph_.outputs().begin(), graph_.outputs().end(),
+                                     [&](const NamedValue& candidate) { return candidate.value == fetch.value; });
+    if (output == graph_.outputs().end())
+      fail(engine_, "a fetch is for no output of the graph. Expected an output's value. Got value {}.", fetch.value);
+    check_view(engine_, "the buffer for output " + output->name, fetch.view, graph_.type(fetch.value));
+  }
+}
+
+const void* OpByOpProgram::result(ValueId value) {
+  const BufferPlan::Location& location = plan_.values[static_cast<std::size_t>(value)];
+  return location.place == BufferPlan::Place::kFeed ? fed_[static_cast<std::size_t>(location.index)] : address(value);
+}
+
+void OpByOpProgram::run(std::span<const Feed> feeds, std::span<const Fetch> fetches) {
+  check_fetches(fetches);
+  take_feeds(feeds);
+  for (Step& step : steps_) step.kernel->run(step.inputs, step.outputs);
+  // Before the updates: an output may be the old value of a variable.
+  for (const Fetch& fetch : fetches) std::memcpy(fetch.view.data, result(fetch.value), graph_.type(fetch.value).bytes());
+  assign_variables();
+}
+
+void OpByOpProgram::assign_variables() {
+  for (const BufferPlan::Copy& copy : plan_.copies)
+    if (copy.staged) std::memcpy(arena_at(copy.staging), result(copy.value), graph_.type(copy.value).bytes());
+  for (const BufferPlan::Copy& copy : plan_.copies) {
+    Tensor& variable = variables_[static_cast<std::size_t>(copy.variable)];
+    std::memcpy(variable.raw(), copy.staged ? arena_at(copy.staging) : result(copy.value), variable.bytes());
+  }
+}
+
+const Tensor& OpByOpProgram::checked(VariableId variable) const {
+  if (variable < 0 || variable >= static_cast<VariableId>(variables_.size()))
+    fail(engine_, "there is no such variable. Expected 0 to {}. Got {}.", static_cast<int>(variables_.size()) - 1, variable);
+  return variables_[static_cast<std::size_t>(variable)];
+}
+
+void OpByOpProgram::write(VariableId variable, const Tensor& value) {
+  Tensor target = checked(variable);
+  const std::string& name = graph_.variables()[static_cast<std::size_t>(variable)].name;
+  check_view(engine_, "the value for variable " + name, value.view(), target.type());
+  std::memcpy(target.raw(), value.raw(), target.bytes());
+}
+
+}  // namespace
+
+std::unique_ptr<Program> compile_op_by_op(Engine& engine, const Graph& graph, Program* sharing) {
+  auto store = std::make_shared<VariableStore>();
+  if (sharing) {
+    const auto* program = dynamic_cast<const OpByOpProgram*>(sharing);
+    if (!program)
+      fail(engine.name(), "variables can not be shared. Expected a program that the same engine compiled op by op.");
+    store = program->store();
+  }
+  return std::make_unique<OpByOpProgram>(engine, graph, std::move(store));
+}
+
+std::unique_ptr<Program> Engine::compile(const Graph& graph, Program* sharing) {
+  return compile_op_by_op(*this, graph, sharing);
+}
+
+void set_fallback(PrepareFallback fallback) { fallback_prepare = fallback; }
+
+}  // namespace tutti
