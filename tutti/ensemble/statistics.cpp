@@ -1,0 +1,104 @@
+#include "tutti/ensemble/statistics.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "tutti/base/error.h"
+#include "tutti/ensemble/combine.h"
+
+namespace tutti {
+namespace {
+
+constexpr double kLevel = 0.05;
+
+void check_labels(const Tensor& probabilities, const Tensor& labels) {
+  if (probabilities.shape().rank() != 2 || probabilities.dtype() != DType::kFloat32)
+    fail("statistics", "expected probabilities float32 (n, classes). Got {}.", to_string(probabilities.type()));
+  if (labels.dtype() != DType::kInt32 || labels.shape() != Shape{probabilities.shape()[0]})
+    fail("statistics", "expected labels int32 ({},). Got {}.", probabilities.shape()[0], to_string(labels.type()));
+  for (const std::int32_t label : labels.data<std::int32_t>())
+    if (label < 0 || label >= probabilities.shape()[1])
+      fail("statistics", "a label must be a class from 0 to {}. Got {}.", probabilities.shape()[1] - 1, label);
+}
+
+// ln of the binomial coefficient n over k.
+double log_choose(double n, double k) { return std::lgamma(n + 1) - std::lgamma(k + 1) - std::lgamma(n - k + 1); }
+
+}  // namespace
+
+Interval wilson_interval(std::int64_t successes, std::int64_t total) {
+  if (total <= 0) return {0.0, 1.0};
+  constexpr double z = 1.959963984540054;  // the normal distribution's 97.5 % point
+  const double n = static_cast<double>(total);
+  const double p = static_cast<double>(successes) / n;
+  const double centre = p + z * z / (2 * n);
+  const double half = z * std::sqrt(p * (1 - p) / n + z * z / (4 * n * n));
+  const double scale = 1 + z * z / n;
+  return {std::max(0.0, (centre - half) / scale), std::min(1.0, (centre + half) / scale)};
+}
+
+Score score(const Tensor& probabilities, const Tensor& labels) {
+  check_labels(probabilities, labels);
+  Score result{.samples = probabilities.shape()[0]};
+  if (result.samples == 0) return result;
+  constexpr double kEpsilon = 1e-7;
+  const auto classes = static_cast<std::size_t>(probabilities.shape()[1]);
+  const auto p = probabilities.data<float>();
+  const auto y = labels.data<std::int32_t>();
+  for (std::size_t i = 0; i < y.size(); ++i) {
+    const auto row = p.subspan(i * classes, classes);
+    const auto label = static_cast<std::size_t>(y[i]);
+    const auto predicted = static_cast<std::size_t>(std::max_element(row.begin(), row.end()) - row.begin());
+    result.correct += predicted == label ? 1 : 0;
+    double sum = 0;
+    for (std::size_t c = 0; c < classes; ++c) {
+      const double difference = static_cast<double>(row[c]) - (c == label ? 1.0 : 0.0);
+      result.brier += difference * difference;
+      sum += static_cast<double>(row[c]);
+    }
+    result.log_loss -= std::log(std::clamp(static_cast<double>(row[label]) / sum, kEpsilon, 1 - kEpsilon));
+  }
+  const double n = static_cast<double>(result.samples);
+  result.accuracy = static_cast<double>(result.correct) / n;
+  result.interval = wilson_interval(result.correct, result.samples);
+  result.log_loss /= n;
+  result.brier /= n;
+  return result;
+}
+
+double mcnemar_p_value(std::int64_t only_first, std::int64_t only_second) {
+  const std::int64_t n = only_first + only_second;
+  if (n == 0) return 1.0;
+  double tail = 0;
+  for (std::int64_t k = 0; k <= std::min(only_first, only_second); ++k)
+    tail += std::exp(log_choose(static_cast<double>(n), static_cast<double>(k)) - static_cast<double>(n) * std::log(2.0));
+  return std::min(1.0, 2 * tail);
+}
+
+McNemar mcnemar(const Tensor& first, const Tensor& second, const Tensor& labels) {
+  check_labels(first, labels);
+  check_labels(second, labels);
+  const auto a = argmax_rows(first), b = argmax_rows(second);
+  const auto y = labels.data<std::int32_t>();
+  McNemar result;
+  for (std::size_t i = 0; i < y.size(); ++i) {
+    result.only_first += a[i] == y[i] && b[i] != y[i] ? 1 : 0;
+    result.only_second += b[i] == y[i] && a[i] != y[i] ? 1 : 0;
+  }
+  result.p_value = mcnemar_p_value(result.only_first, result.only_second);
+  return result;
+}
+
+std::string compare_sentence(const Score& ensemble, std::string_view best_name, const Score& best, const McNemar& test) {
+  const double points = 100 * (ensemble.accuracy - best.accuracy);
+  const std::string p = test.p_value < 0.0001 ? "p < 0.0001" : fmt::format("p = {:.4f}", test.p_value);
+  const std::string both = fmt::format("The ensemble ({:.2f} %) {{}} the best member, {} ({:.2f} %)", 100 * ensemble.accuracy,
+                                       best_name, 100 * best.accuracy);
+  if (ensemble.correct == best.correct) return fmt::format(fmt::runtime(both), "is as accurate as") + ".";
+  const std::string verdict = fmt::format(fmt::runtime(both), points > 0 ? "is better than" : "is worse than") +
+                              fmt::format(" by {:.2f} points", std::abs(points));
+  if (test.p_value < kLevel) return verdict + fmt::format(": more than chance (McNemar {}).", p);
+  return verdict + fmt::format(": within noise on {} images (McNemar {}).", ensemble.samples, p);
+}
+
+}  // namespace tutti

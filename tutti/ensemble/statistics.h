@@ -1,0 +1,44 @@
+// How good predictions are, and whether a difference is more than chance.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "tutti/tensor/tensor.h"
+
+namespace tutti {
+
+struct Interval {
+  double low = 0.0, high = 0.0;
+};
+
+// Wilson's score interval of a proportion, 95 %. E. B. Wilson, JASA 22 (1927), 209-212. {0, 1} if total is 0.
+Interval wilson_interval(std::int64_t successes, std::int64_t total);
+
+struct Score {
+  std::int64_t samples = 0, correct = 0;
+  double accuracy = 0.0;
+  Interval interval;      // of the accuracy, 95 %
+  double log_loss = 0.0;  // mean -ln p(true class); p normalised and clipped to [1e-7, 1 - 1e-7] as Keras's loss does
+  double brier = 0.0;     // mean over the samples of sum over the classes (p - [class is true])^2: 0 best, 2 worst
+};
+
+// probabilities float32 (n, classes); labels int32 (n,). Error if they do not fit.
+Score score(const Tensor& probabilities, const Tensor& labels);
+
+// McNemar's test, exact: of the samples that only one of two classifiers gets right, is the share of each one half?
+// Q. McNemar, Psychometrika 12 (1947), 153-157; two-sided binomial.
+struct McNemar {
+  std::int64_t only_first = 0, only_second = 0;  // right in one, wrong in the other
+  double p_value = 1.0;
+};
+McNemar mcnemar(const Tensor& first, const Tensor& second, const Tensor& labels);
+double mcnemar_p_value(std::int64_t only_first, std::int64_t only_second);
+
+// A plain sentence: "The ensemble (78.52 %) is better than the best member, native-1 (77.10 %), by 1.42 points: more than
+// chance (McNemar p = 0.0004)."
+std::string compare_sentence(const Score& ensemble, std::string_view best_name, const Score& best, const McNemar& test);
+
+}  // namespace tutti
