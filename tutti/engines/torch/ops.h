@@ -11,6 +11,7 @@
 #include "tutti/graph/op.h"
 
 namespace tutti {
+using namespace op;
 
 using AtTensors = std::vector<at::Tensor>;
 

@@ -117,7 +117,8 @@ at::Tensor window_counts(const PoolAttributes& op, const Shape& shape, const at:
 
 AtTensors evaluate(const MaxPool2D& op, const Arguments& in) {
   const PoolGeometry geometry(op);
-  const at::Tensor x = geometry.explicit_padding ? pad_image(in[0], op.padding, -std::numeric_limits<double>::infinity()) : in[0];
+  const at::Tensor x =
+      geometry.explicit_padding ? pad_image(in[0], op.padding, -std::numeric_limits<double>::infinity()) : in[0];
   auto [y, positions] = at::max_pool2d_with_indices(to_nchw(x), geometry.window, geometry.strides, geometry.padding);
   if (geometry.explicit_padding)
     positions = move_positions(positions, x.size(2), in[0].size(2), -op.padding.top, -op.padding.left);
@@ -131,8 +132,8 @@ at::Tensor evaluate(const MaxPool2DGrad& op, const Arguments& in) {
   at::Tensor positions = in[1].to(at::kLong);
   if (geometry.explicit_padding) positions = move_positions(positions, shape[2], padded[2], op.padding.top, op.padding.left);
   const at::Tensor x = at::empty(padded.extents(), in[0].options());
-  const at::Tensor dx = to_nhwc(at::max_pool2d_with_indices_backward(to_nchw(in[0]), to_nchw(x), geometry.window, geometry.strides,
-                                                                     geometry.padding, /*dilation=*/{1, 1},
+  const at::Tensor dx = to_nhwc(at::max_pool2d_with_indices_backward(to_nchw(in[0]), to_nchw(x), geometry.window,
+                                                                     geometry.strides, geometry.padding, /*dilation=*/{1, 1},
                                                                      /*ceil_mode=*/false, to_nchw(positions)));
   return geometry.explicit_padding ? crop_image(dx, op.padding, shape) : dx;
 }
