@@ -127,14 +127,14 @@ class TorchProgram final : public Program {
       for (const Fetch& fetch : fetches) store(fetch, values);
       for (const Update& update : graph_.updates()) {
         VariableSlot& slot = slot_of(update.variable);
-        slot.tensor = values[at(update.value)].to(device_of(slot.type, device_)).contiguous();
+        slot.tensor = values[index(update.value)].to(device_of(slot.type, device_)).contiguous();
       }
     });
   }
 
   Tensor read(VariableId variable) const override {
     const AtenScope scope;
-    const VariableSlot& slot = *variables_[at(variable)];
+    const VariableSlot& slot = *variables_[index(variable)];
     Tensor value(slot.type);
     translate_errors("read", [&] { copy_to(slot.tensor, value.view()); });
     return value;
@@ -144,7 +144,7 @@ class TorchProgram final : public Program {
     const AtenScope scope;
     VariableSlot& slot = slot_of(variable);
     if (value.type() != slot.type)
-      fail(kWhere, "variable {} has another type. Expected {}. Got {}.", graph_.variables()[at(variable)].name,
+      fail(kWhere, "variable {} has another type. Expected {}. Got {}.", graph_.variables()[index(variable)].name,
            to_string(slot.type), to_string(value.type()));
     translate_errors("write", [&] { slot.tensor = copy_in(value.view()); });
   }
@@ -152,8 +152,8 @@ class TorchProgram final : public Program {
   std::size_t workspace_bytes() const override { return workspace_bytes_; }
 
  private:
-  static std::size_t at(int index) { return static_cast<std::size_t>(index); }
-  VariableSlot& slot_of(VariableId variable) { return *variables_[at(variable)]; }
+  static std::size_t index(int id) { return static_cast<std::size_t>(id); }
+  VariableSlot& slot_of(VariableId variable) { return *variables_[index(variable)]; }
 
   at::Tensor copy_in(const ConstView& view) const {
     return borrow(view).to(device_of({view.dtype, *view.shape}, device_), /*non_blocking=*/false, /*copy=*/true);
@@ -171,7 +171,7 @@ class TorchProgram final : public Program {
       const TensorType& type = graph_.type(variable.value);
       std::shared_ptr<VariableSlot> slot;
       if (sharing) {
-        if (const auto shared = sharing->graph_.find_variable(variable.name)) slot = sharing->variables_[at(*shared)];
+        if (const auto shared = sharing->graph_.find_variable(variable.name)) slot = sharing->variables_[index(*shared)];
       }
       if (slot && slot->type != type)
         fail(kWhere, "variable {} is shared with another type. Expected {}. Got {}.", variable.name, to_string(slot->type),
@@ -186,24 +186,24 @@ class TorchProgram final : public Program {
   // Leaves out nodes that lead nowhere, and finds out who reads each value last.
   void plan() {
     std::vector<bool> kept(graph_.values().size(), false);  // to the end of the run
-    for (const NamedValue& output : graph_.outputs()) kept[at(output.value)] = true;
+    for (const NamedValue& output : graph_.outputs()) kept[index(output.value)] = true;
     std::vector<bool> needed = kept;
-    for (const Update& update : graph_.updates()) needed[at(update.value)] = true;
+    for (const Update& update : graph_.updates()) needed[index(update.value)] = true;
     std::vector<bool> read_later = needed;
     std::unordered_map<ValueId, ValueId> replacement;  // of a variable's value
-    for (const Update& update : graph_.updates()) replacement[graph_.variables()[at(update.variable)].value] = update.value;
+    for (const Update& update : graph_.updates()) replacement[graph_.variables()[index(update.variable)].value] = update.value;
 
     const auto& nodes = graph_.nodes();
     for (auto node = nodes.rbegin(); node != nodes.rend(); ++node) {
-      const bool live = std::any_of(node->outputs.begin(), node->outputs.end(), [&](ValueId id) { return needed[at(id)]; });
+      const bool live = std::any_of(node->outputs.begin(), node->outputs.end(), [&](ValueId id) { return needed[index(id)]; });
       if (!live) continue;
       Step step{&*node, std::vector<bool>(node->inputs.size(), false), std::vector<bool>(node->inputs.size(), false), {}};
       for (const ValueId id : node->outputs)
-        if (!needed[at(id)]) step.unused_outputs.push_back(id);
+        if (!needed[index(id)]) step.unused_outputs.push_back(id);
       for (std::size_t i = node->inputs.size(); i-- > 0;) {
         const ValueId id = node->inputs[i];
-        const bool last = !read_later[at(id)];
-        needed[at(id)] = read_later[at(id)] = true;
+        const bool last = !read_later[index(id)];
+        needed[index(id)] = read_later[index(id)] = true;
         if (!last) continue;
         if (!graph_.variable_of(id))
           step.last_use[i] = true;
@@ -245,9 +245,9 @@ class TorchProgram final : public Program {
         fail(kWhere, "input {} has another type. Expected {}. Got {}.", input.name, to_string(graph_.type(input.value)),
              to_string(got));
       // A copy: updates may keep it, and it is aligned.
-      values[at(input.value)] = copy_in(feed->view);
+      values[index(input.value)] = copy_in(feed->view);
     }
-    for (std::size_t i = 0; i < variables_.size(); ++i) values[at(graph_.variables()[i].value)] = variables_[i]->tensor;
+    for (std::size_t i = 0; i < variables_.size(); ++i) values[index(graph_.variables()[i].value)] = variables_[i]->tensor;
   }
 
   void store(const Fetch& fetch, const AtTensors& values) const {
@@ -258,7 +258,7 @@ class TorchProgram final : public Program {
     const TensorType got{fetch.view.dtype, *fetch.view.shape};
     if (got != graph_.type(fetch.value))
       fail(kWhere, "a fetch has another type. Expected {}. Got {}.", to_string(graph_.type(fetch.value)), to_string(got));
-    copy_to(values[at(fetch.value)], fetch.view);
+    copy_to(values[index(fetch.value)], fetch.view);
   }
 
   void run_step(const Step& step, AtTensors& values) const {
@@ -266,7 +266,7 @@ class TorchProgram final : public Program {
     AtTensors inputs;
     inputs.reserve(node.inputs.size());
     for (std::size_t i = 0; i < node.inputs.size(); ++i) {
-      at::Tensor& value = values[at(node.inputs[i])];
+      at::Tensor& value = values[index(node.inputs[i])];
       if (step.last_use[i] || step.replaced[i])
         inputs.push_back(std::move(value));
       else
@@ -275,8 +275,8 @@ class TorchProgram final : public Program {
     std::vector<bool> overwritable(inputs.size());
     for (std::size_t i = 0; i < inputs.size(); ++i) overwritable[i] = is_overwritable(step, i, inputs);
     AtTensors outputs = evaluate_op(node.op, Arguments(std::move(inputs), std::move(overwritable), device_));
-    for (std::size_t i = 0; i < outputs.size(); ++i) values[at(node.outputs[i])] = std::move(outputs[i]);
-    for (const ValueId id : step.unused_outputs) values[at(id)].reset();
+    for (std::size_t i = 0; i < outputs.size(); ++i) values[index(node.outputs[i])] = std::move(outputs[i]);
+    for (const ValueId id : step.unused_outputs) values[index(id)].reset();
   }
 
   // Nobody else holds the tensor, nor another view of its memory; a replaced variable is also held by its slot.
