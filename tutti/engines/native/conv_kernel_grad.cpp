@@ -1,0 +1,118 @@
+// The gradient of a convolution's kernel: for each cell of the window the sum of outer products of input and output gradient,
+// in register tiles over blocks of image rows that stay in cache. Threads share the images and add up their parts at the end.
+#include "tutti/engines/native/gemm.h"
+#include "tutti/engines/native/kernels.h"
+#include "tutti/engines/native/window_pass.h"
+
+namespace tutti::native {
+namespace {
+
+// Adds the block's products to dkernel (depth, groups * group_out), whose rows are those of pass.taps in order, or sets it if
+// `first`.
+void add_block(const WindowPass& pass, const float* x, const float* dy, std::int64_t rows, bool first, float* dkernel) {
+  const GemmIsa& isa = gemm_isa();
+  const std::int64_t width = isa.panel_width(), c_out = pass.groups * pass.group_out;
+  OuterTile tile{.a_line_stride = pass.step_h * pass.pitch * pass.src_c,
+                 .a_k_stride = pass.step_w * pass.src_c,
+                 .b_line_stride = pass.columns * c_out,
+                 .b_k_stride = c_out,
+                 .lines = rows,
+                 .length = pass.columns,
+                 .accumulate = !first,
+                 .c_row_stride = c_out};
+  for (std::int64_t group = 0; group < pass.groups; ++group) {
+    for (std::int64_t column = 0; column < pass.group_out; column += width) {
+      tile.columns = std::min(width, pass.group_out - column);
+      const auto vectors = ceil_div(tile.columns, isa.lanes) - 1;
+      const std::int64_t channel = group * pass.group_out + column;
+      tile.b = dy + channel;
+      std::int64_t row = 0;
+      for (const Tap& tap : pass.taps) {
+        const std::int64_t tiles = ceil_div(tap.length, isa.max_rows);
+        for (std::int64_t t = 0; t < tiles; ++t) {
+          const auto [begin, end] = share(tap.length, t, tiles);
+          tile.a = x + group * pass.group_in + tap.offset + begin;
+          tile.c = dkernel + (row + begin) * c_out + channel;
+          isa.outer[vectors][end - begin - 1](tile);
+        }
+        row += tap.length;
+      }
+    }
+  }
+}
+
+// Output rows of a block: its rows of x and dy fill about an L1 cache (48 KiB), and there are at least four of them, so that
+// loading and storing the tiles of dkernel stays a small part of the work.
+std::int64_t block_rows(const WindowPass& pass) {
+  constexpr std::int64_t kFloats = 12288;
+  const std::int64_t line = pass.step_h * pass.pitch * pass.src_c + pass.columns * pass.groups * pass.group_out;
+  return std::clamp<std::int64_t>(kFloats / std::max<std::int64_t>(1, line), std::min<std::int64_t>(4, pass.rows), pass.rows);
+}
+
+class KernelGrad {
+ public:
+  KernelGrad(WindowPass pass, std::int64_t parts) : pass_(std::move(pass)), block_(block_rows(pass_)) {
+    blocks_ = ceil_div(pass_.rows, block_);
+    size_ = pass_.depth() * pass_.groups * pass_.group_out;
+    resize(parts);
+  }
+
+  void operator()(Inputs in, Outputs out) {
+    const std::int64_t items = pass_.images * blocks_, parts = std::min<std::int64_t>(num_threads(), items);
+    if (parts != parts_) resize(parts);
+    float* dkernel = out[0].as<float>();
+    parallel_for(0, parts, 1, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t part = begin; part < end; ++part)
+        add_items(in, share(items, part, parts), part == 0 ? dkernel : partial(part));
+    });
+    parallel_for(0, parts > 1 ? size_ : 0, kStreamGrain, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t part = 1; part < parts; ++part)
+        for (std::int64_t i = begin; i < end; ++i) dkernel[i] += partial(part)[i];
+    });
+  }
+
+ private:
+  void resize(std::int64_t parts) {
+    parts_ = parts;
+    partials_ = Tensor(Shape{std::max<std::int64_t>(0, parts - 1) * size_});
+  }
+  float* partial(std::int64_t part) { return partials_.data<float>().data() + (part - 1) * size_; }
+
+  void add_items(Inputs in, std::pair<std::int64_t, std::int64_t> items, float* dkernel) {
+    const std::int64_t src_image = pass_.src_h * pass_.src_w * pass_.src_c;
+    for (std::int64_t item = items.first; item < items.second; ++item) {
+      const std::int64_t image = item / blocks_;
+      const auto [row, last] = share(pass_.rows, item % blocks_, blocks_);
+      const float* x = pass_.source(in[0].as<float>() + image * src_image, row, last - row);
+      const float* dy = in[1].as<float>() + image * pass_.dst_image + row * pass_.dst_row;
+      // Whole vectors of dy are read; at the very end of the tensor they would reach beyond it.
+      if (item + 1 == pass_.images * blocks_ && pass_.group_out % gemm_isa().lanes != 0) {
+        const std::int64_t floats = (last - row) * pass_.dst_row;
+        float* copy = thread_scratch(Scratch::kRows, floats + gemm_isa().panel_width());
+        std::copy_n(dy, floats, copy);
+        dy = copy;
+      }
+      add_block(pass_, x, dy, last - row, item == items.first, dkernel);
+    }
+  }
+
+  WindowPass pass_;
+  std::int64_t block_, blocks_, size_, parts_ = 0;
+  Tensor partials_;
+};
+
+}  // namespace
+
+Prepared prepare_op(const OpCall& call, const Conv2DKernelGrad& op) {
+  const Shape &x = call.inputs[0].shape, &dy = call.inputs[1].shape, &kernel = call.outputs[0].shape;
+  if (is_pointwise(op, kernel)) {
+    GemmCall product{.m = x[3], .n = dy[3], .k = rows_of(dy), .lda = x[3], .transpose_a = true, .ldb = dy[3], .ldc = dy[3]};
+    return ready([product](Inputs in, Outputs out) mutable {
+      product.a = in[0].as<float>(), product.b = in[1].as<float>(), product.c = out[0].as<float>();
+      gemm(product);
+    });
+  }
+  return ready(KernelGrad(conv_pass(op, x, kernel, dy), num_threads()));
+}
+
+}  // namespace tutti::native

@@ -1,0 +1,181 @@
+#include "tutti/engines/native/isa/gemm.h"
+
+#include "tutti/engines/native/isa/targets.h"
+
+#include <utility>
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "tutti/engines/native/isa/gemm.cpp"
+#include <hwy/foreach_target.h>  // first: it includes this file once for each target
+
+#include <hwy/highway.h>
+
+HWY_BEFORE_NAMESPACE();
+namespace tutti::native::HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+using D = hn::ScalableTag<float>;
+using V = hn::Vec<D>;
+// Exact on every target we build: their vectors have a fixed size.
+constexpr auto kLanes = static_cast<std::ptrdiff_t>(hn::MaxLanes(D()));
+
+// Rows of the tallest tile whose accumulators (rows x 2), operands of B (2) and one of A fit in the registers: 32 of them on
+// AVX-512 (which broadcasts A from memory inside the FMA) and on NEON, 16 elsewhere.
+#if HWY_TARGET == HWY_AVX3
+constexpr int kRows = 14;
+#elif HWY_TARGET == HWY_NEON
+constexpr int kRows = 12;
+#else
+constexpr int kRows = 6;
+#endif
+
+// Calls f with the constants 0 .. Count - 1. A plain loop is unrolled too late for GCC to split the array of accumulators into
+// registers; constant indices let it.
+template <int... I, class F>
+HWY_INLINE void unroll(std::integer_sequence<int, I...>, F&& f) {
+  (f(std::integral_constant<int, I>()), ...);
+}
+template <int Count, class F>
+HWY_INLINE void unroll(F&& f) {
+  unroll(std::make_integer_sequence<int, Count>(), f);
+}
+#define TUTTI_INLINE_LAMBDA HWY_ATTR __attribute__((always_inline))
+
+// Rows x Vectors accumulators that live in registers for the whole sum.
+template <int Rows, int Vectors>
+struct Tile {
+  V v[Rows][Vectors];
+
+  HWY_INLINE void load(const float* c, std::ptrdiff_t stride) {
+    unroll<Rows>([&](auto r) TUTTI_INLINE_LAMBDA {
+      unroll<Vectors>([&](auto j) TUTTI_INLINE_LAMBDA { v[r][j] = hn::LoadU(D(), c + r * stride + j * kLanes); });
+    });
+  }
+
+  HWY_INLINE void store(float* c, std::ptrdiff_t stride) const {
+    unroll<Rows>([&](auto r) TUTTI_INLINE_LAMBDA {
+      unroll<Vectors>([&](auto j) TUTTI_INLINE_LAMBDA { hn::StoreU(v[r][j], D(), c + r * stride + j * kLanes); });
+    });
+  }
+
+  // A tile at the right edge goes through whole lines on the stack: no masked access, which not every target has.
+  HWY_INLINE void load(const float* c, std::ptrdiff_t stride, std::ptrdiff_t columns) {
+    if (columns == Vectors * kLanes) return load(c, stride);
+    alignas(64) float lines[Rows * Vectors * kLanes] = {};
+    for (int r = 0; r < Rows; ++r)
+      for (std::ptrdiff_t j = 0; j < columns; ++j) lines[r * Vectors * kLanes + j] = c[r * stride + j];
+    load(lines, Vectors * kLanes);
+  }
+
+  HWY_INLINE void store(float* c, std::ptrdiff_t stride, std::ptrdiff_t columns) const {
+    if (columns == Vectors * kLanes) return store(c, stride);
+    alignas(64) float lines[Rows * Vectors * kLanes];
+    store(lines, Vectors * kLanes);
+    for (int r = 0; r < Rows; ++r)
+      for (std::ptrdiff_t j = 0; j < columns; ++j) c[r * stride + j] = lines[r * Vectors * kLanes + j];
+  }
+
+  HWY_INLINE void fill(const float* line) {  // null: zeros
+    unroll<Vectors>([&](auto j) TUTTI_INLINE_LAMBDA {
+      const V value = line ? hn::LoadU(D(), line + j * kLanes) : hn::Zero(D());
+      unroll<Rows>([&](auto r) TUTTI_INLINE_LAMBDA { v[r][j] = value; });
+    });
+  }
+
+  // += (element r of A at a(r)) x (the vectors at b)
+  template <class Address>
+  HWY_INLINE void add_product(Address a, const float* HWY_RESTRICT b) {
+    V bv[Vectors];
+    unroll<Vectors>([&](auto j) TUTTI_INLINE_LAMBDA { bv[j] = hn::LoadU(D(), b + j * kLanes); });
+    unroll<Rows>([&](auto r) TUTTI_INLINE_LAMBDA {
+      const V av = hn::Set(D(), *a(r));
+      unroll<Vectors>([&](auto j) TUTTI_INLINE_LAMBDA { v[r][j] = hn::MulAdd(av, bv[j], v[r][j]); });
+    });
+  }
+};
+
+template <int Rows, int Vectors>
+void dot_tile(const DotTile& t) {
+  Tile<Rows, Vectors> acc;
+  if (t.accumulate) {
+    acc.load(t.c, t.c_row_stride, t.columns);
+  } else {
+    acc.fill(t.bias);
+  }
+  const std::ptrdiff_t stride = t.a_row_stride, b_stride = t.b_row_stride;
+  const float* HWY_RESTRICT b = t.b;
+  for (std::ptrdiff_t tap = 0; tap < t.tap_count; ++tap) {
+    const float* HWY_RESTRICT a = t.a + t.taps[tap].offset;
+    for (const float* end = a + t.taps[tap].length; a != end; ++a, b += b_stride)
+      acc.add_product([&](auto r) TUTTI_INLINE_LAMBDA { return a + r * stride; }, b);
+  }
+  acc.store(t.c, t.c_row_stride, t.columns);
+}
+
+template <int Rows, int Vectors>
+void outer_tile(const OuterTile& t) {
+  Tile<Rows, Vectors> acc;
+  if (t.accumulate) {
+    acc.load(t.c, t.c_row_stride, t.columns);
+  } else {
+    acc.fill(t.bias);
+  }
+  const std::ptrdiff_t a_stride = t.a_k_stride, b_stride = t.b_k_stride;
+  for (std::ptrdiff_t line = 0; line < t.lines; ++line) {
+    const float* HWY_RESTRICT a = t.a + line * t.a_line_stride;
+    const float* HWY_RESTRICT b = t.b + line * t.b_line_stride;
+    for (std::ptrdiff_t k = 0; k < t.length; ++k, a += a_stride, b += b_stride)
+      acc.add_product([&](auto r) TUTTI_INLINE_LAMBDA { return a + r; }, b);
+  }
+  acc.store(t.c, t.c_row_stride, t.columns);
+}
+
+#undef TUTTI_INLINE_LAMBDA
+
+// Blocks of 16 x 16: both sides of a block are whole cache lines.
+void transpose(const float* src, std::ptrdiff_t src_stride, std::ptrdiff_t rows, std::ptrdiff_t columns, float* dst,
+               std::ptrdiff_t dst_stride) {
+  constexpr std::ptrdiff_t kBlock = 16;
+  for (std::ptrdiff_t i0 = 0; i0 < rows; i0 += kBlock) {
+    const std::ptrdiff_t i1 = HWY_MIN(i0 + kBlock, rows);
+    for (std::ptrdiff_t j0 = 0; j0 < columns; j0 += kBlock) {
+      const std::ptrdiff_t j1 = HWY_MIN(j0 + kBlock, columns);
+      for (std::ptrdiff_t j = j0; j < j1; ++j)
+        for (std::ptrdiff_t i = i0; i < i1; ++i) dst[j * dst_stride + i] = src[i * src_stride + j];
+    }
+  }
+}
+
+template <int Rows>
+void fill_tables(GemmIsa& isa) {
+  isa.dot[0][Rows - 1] = dot_tile<Rows, 1>;
+  isa.dot[1][Rows - 1] = dot_tile<Rows, 2>;
+  isa.outer[0][Rows - 1] = outer_tile<Rows, 1>;
+  isa.outer[1][Rows - 1] = outer_tile<Rows, 2>;
+  if constexpr (Rows > 1) fill_tables<Rows - 1>(isa);
+}
+
+GemmIsa make_gemm_isa() {
+  GemmIsa isa{};
+  isa.lanes = kLanes;
+  isa.max_rows = kRows;
+  isa.transpose = transpose;
+  fill_tables<kRows>(isa);
+  return isa;
+}
+
+}  // namespace tutti::native::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace tutti::native {
+
+HWY_EXPORT(make_gemm_isa);
+
+const GemmIsa& gemm_isa() {
+  static const GemmIsa isa = HWY_DYNAMIC_DISPATCH(make_gemm_isa)();
+  return isa;
+}
+
+}  // namespace tutti::native
+#endif

@@ -1,0 +1,6 @@
+// Included before Highway by every file of this folder: which instruction sets we build for.
+#pragma once
+
+// SSSE3-only processors are too rare to be worth a fifth copy of each kernel (they take the emulated baseline); the sizeless
+// vectors of SVE cannot be kept in arrays, as the register tiles need, so AArch64 uses NEON.
+#define HWY_DISABLED_TARGETS (HWY_SSSE3 | HWY_SVE | HWY_SVE2 | HWY_SVE_256 | HWY_SVE2_128)

@@ -1,0 +1,75 @@
+// What the files of the native engine share: how a kernel is made, refused and split over threads.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "tutti/base/parallel.h"
+#include "tutti/engine/engine.h"
+
+namespace tutti::native {
+
+using namespace op;
+
+using Inputs = std::span<const ConstView>;
+using Outputs = std::span<const View>;
+
+// A kernel from a function run(Inputs, Outputs) that holds all that was chosen when it was prepared.
+template <class Run>
+Prepared ready(Run run) {
+  class FunctionKernel final : public Kernel {
+   public:
+    explicit FunctionKernel(Run function) : run_(std::move(function)) {}
+    void run(Inputs in, Outputs out) override { run_(in, out); }
+
+   private:
+    Run run_;
+  };
+  return {std::make_unique<FunctionKernel>(std::move(run)), ""};
+}
+
+inline Prepared refuse(std::string reason) { return {nullptr, std::move(reason)}; }
+
+// Elements that a thread should have at least: waking one costs a few microseconds, in which a core streams some ten
+// thousand floats.
+inline constexpr std::int64_t kStreamGrain = 16384;
+
+// The threads' share [first, last) of part `part` out of `parts` when `count` items are split evenly.
+inline std::pair<std::int64_t, std::int64_t> share(std::int64_t count, std::int64_t part, std::int64_t parts) {
+  return {count * part / parts, count * (part + 1) / parts};
+}
+
+inline std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
+
+// All extents but the last, flattened.
+inline std::int64_t rows_of(const Shape& shape) {
+  std::int64_t rows = 1;
+  for (int axis = 0; axis + 1 < shape.rank(); ++axis) rows *= shape[axis];
+  return rows;
+}
+
+// Memory of this thread, 64-byte aligned, that survives from run to run so that a training step allocates nothing. A slot is
+// valid until the thread asks for the same one again.
+enum class Scratch { kImage, kPanels, kRows, kCount };
+float* thread_scratch(Scratch slot, std::int64_t floats);
+
+// Chosen by overload resolution for the ops that are not listed below.
+template <class AnyOp>
+Prepared prepare_op(const OpCall&, const AnyOp&) {
+  return refuse("native has no kernel for it");
+}
+
+// A 1 x 1 convolution that is a plain matrix product.
+bool is_pointwise(const ConvAttributes& attributes, const Shape& kernel);
+
+Prepared prepare_op(const OpCall& call, const Conv2D& op);
+Prepared prepare_op(const OpCall& call, const Conv2DInputGrad& op);
+Prepared prepare_op(const OpCall& call, const Conv2DKernelGrad& op);
+Prepared prepare_op(const OpCall& call, const MatMul& op);
+Prepared prepare_op(const OpCall& call, const Activation& op);
+Prepared prepare_op(const OpCall& call, const ActivationGrad& op);
+
+}  // namespace tutti::native
