@@ -6,6 +6,8 @@
 #include <cmath>
 #include <cstring>
 
+#include <fmt/format.h>
+
 namespace tutti::conformance {
 namespace {
 
@@ -109,13 +111,19 @@ GuardedBuffer::GuardedBuffer(const TensorType& type, bool misaligned, unsigned c
 
 void GuardedBuffer::copy_from(const Tensor& tensor) { std::memcpy(data_, tensor.raw(), tensor.bytes()); }
 
+Tensor GuardedBuffer::copy() const {
+  Tensor tensor(type_);
+  std::memcpy(tensor.raw(), data_, tensor.bytes());
+  return tensor;
+}
+
 bool GuardedBuffer::holds(const Tensor& tensor) const { return std::memcmp(data_, tensor.raw(), tensor.bytes()) == 0; }
 
 bool GuardedBuffer::guards_intact() const {
   const std::byte *begin = storage_.data(), *end = begin + storage_.size();
   const auto is_guard = [](std::byte byte) { return byte == kGuard; };
   return std::all_of(begin, static_cast<const std::byte*>(data_), is_guard) &&
-         std::all_of(data_ + type_.bytes(), end, is_guard);
+         std::all_of(static_cast<const std::byte*>(data_ + type_.bytes()), end, is_guard);
 }
 
 double tolerance_of(const Op& op, DType dtype) {

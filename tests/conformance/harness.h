@@ -17,10 +17,12 @@ class GuardedBuffer {
  public:
   // misaligned: at an address that is a multiple of the element's size, but of nothing larger.
   GuardedBuffer(const TensorType& type, bool misaligned, unsigned char garbage);
+  GuardedBuffer(GuardedBuffer&&) = default;
 
   View view() { return {data_, type_.dtype, &type_.shape}; }
   ConstView view() const { return {data_, type_.dtype, &type_.shape}; }
   void copy_from(const Tensor& tensor);
+  Tensor copy() const;
   bool holds(const Tensor& tensor) const;
   bool guards_intact() const;
 
