@@ -103,9 +103,10 @@ std::string preds_csv(const Tensor& probabilities) {
   check_matrix(probabilities);
   std::string text;
   for (std::int64_t row = 0; row < probabilities.shape()[0]; ++row) {
-    std::string separator;
+    std::string_view separator;
     for (const float value : row_of(probabilities, row)) {
-      text += separator + python_float(value);
+      text += separator;
+      text += python_float(value);
       separator = ",";
     }
     text += '\n';
