@@ -1,5 +1,7 @@
-// The structure of the backward part. Its numbers are compared with finite differences in engines/gradients_test.cpp.
+// The structure of the backward part. Its numbers are compared with finite differences in tests/conformance/.
 #include <gmock/gmock.h>
+
+#include <limits>
 
 #include "tutti/base/error.h"
 #include "tutti/graph/graph.h"
@@ -51,6 +53,25 @@ TEST(Gradients, ActivationsSaveOutputOrInput) {
     gradient(graph, graph.add1(Reduce{ReduceKind::kSum, {}}, {y}), x);
     EXPECT_EQ(graph.nodes().back().inputs[1], gradient_uses_output(kind) ? y : x);
   }
+}
+
+TEST(Gradients, ClipPassesBetweenItsFiniteBounds) {
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  const auto attributes = [](double low, double high) {
+    Graph graph;
+    const ValueId x = graph.variable("x", f32({3}));
+    const ValueId loss = graph.add1(Reduce{ReduceKind::kSum, {}}, {graph.add1(Clip{low, high}, {x})});
+    if (gradient(graph, loss, x) == kNoValue) return std::string("none");
+    const Node& last = graph.nodes().back();
+    const int saved = last.inputs.size() < 2 ? -1 : graph.values()[static_cast<std::size_t>(last.inputs[1])].producer;
+    return attributes_of(last.op) +
+           (saved < 0 ? "" : " at " + attributes_of(graph.nodes()[static_cast<std::size_t>(saved)].op));
+  };
+  EXPECT_EQ(attributes(2, 6), "kind=hard_tanh at scale=0.5 offset=-2");
+  EXPECT_EQ(attributes(2, kInfinity), "kind=relu at offset=-2");
+  EXPECT_EQ(attributes(-kInfinity, 2), "kind=relu at scale=-1 offset=2");
+  EXPECT_EQ(attributes(-kInfinity, kInfinity), "value=1");
+  EXPECT_EQ(attributes(2, 2), "none");
 }
 
 TEST(Gradients, PathsAreSummed) {
