@@ -48,19 +48,12 @@ bool prefers_onednn(const at::Tensor& a, const at::Tensor& b) {
          b.numel() > 0;
 }
 
-// The same product by oneDNN's linear layer y = x weight^T and its two gradients, each of which is another transposition.
+// The same product by oneDNN's linear layer, y = x weight^T, and its gradient, dx = dy weight.
 at::Tensor onednn_matmul(const at::Tensor& a, const at::Tensor& b, bool transpose_a, bool transpose_b) {
-  if (transpose_a && transpose_b) return onednn_matmul(b, a, false, false).t();
-  const at::Tensor left = a.contiguous().to_mkldnn();
+  const at::Tensor left = (transpose_a ? a.t() : a).contiguous();
   const at::Tensor right = b.contiguous();
-  if (transpose_a) {
-    const auto [dweight, dbias] =
-        at::mkldnn_linear_backward_weights(left, right.to_mkldnn(), at::empty({a.size(1), b.size(1)}, b.options()),
-                                           /*bias_defined=*/false);
-    return dweight.is_mkldnn() ? dweight.to_dense() : dweight;
-  }
-  if (transpose_b) return at::mkldnn_linear(left, right).to_dense();
-  return at::mkldnn_linear_backward_input({a.size(0), b.size(1)}, left, right).to_dense();
+  if (transpose_b) return at::mkldnn_linear(left.to_mkldnn(), right).to_dense();
+  return at::mkldnn_linear_backward_input({left.size(0), right.size(1)}, left.to_mkldnn(), right).to_dense();
 }
 
 }  // namespace
