@@ -17,8 +17,11 @@ at::Tensor evaluate(const Softmax& op, const Arguments& in) {
 }
 
 at::Tensor evaluate(const SoftmaxGrad& op, const Arguments& in) {
-  const at::ScalarType type = in[0].scalar_type();
-  return op.log ? at::_log_softmax_backward_data(in[0], in[1], -1, type) : at::_softmax_backward_data(in[0], in[1], -1, type);
+  const at::Tensor &dy = in[0], &y = in[1];
+  const std::int64_t axis[] = {-1};
+  if (op.log) return at::sub(dy, at::exp(y).mul_(dy.sum(axis, /*keepdim=*/true)));
+  // ATen's own gradient, y dy - y sum(y dy), cancels where one probability is nearly 1.
+  return at::sub(dy, at::mul(dy, y).sum(axis, /*keepdim=*/true)).mul_(y);
 }
 
 // --- Normalisation. -----------------------------------------------------------------------------------------------
