@@ -17,11 +17,11 @@ at::Tensor evaluate(const Softmax& op, const Arguments& in) {
 }
 
 at::Tensor evaluate(const SoftmaxGrad& op, const Arguments& in) {
-  const at::Tensor &dy = in[0], &y = in[1];
-  const std::int64_t axis[] = {-1};
-  if (op.log) return at::sub(dy, at::exp(y).mul_(dy.sum(axis, /*keepdim=*/true)));
-  // ATen's own gradient, y dy - y sum(y dy), cancels where one probability is nearly 1.
-  return at::sub(dy, at::mul(dy, y).sum(axis, /*keepdim=*/true)).mul_(y);
+  // In float64: where one probability is nearly 1, all digits of a float32 cancel, and rows are short.
+  const at::Tensor dy = in[0].to(at::kDouble), y = in[1].to(at::kDouble);
+  const at::Tensor dx = op.log ? at::_log_softmax_backward_data(dy, y, -1, at::kDouble)
+                               : at::mul(y, dy - at::mul(dy, y).sum(at::IntArrayRef{-1}, /*keepdim=*/true));
+  return dx.to(in[0].scalar_type());
 }
 
 // --- Normalisation. -----------------------------------------------------------------------------------------------
