@@ -40,7 +40,7 @@ struct FitOptions {
   bool shuffle = true;
   // Keys the order of batches and the dropout masks (with the epoch and the step); default: seed().
   std::optional<std::uint64_t> seed = {};
-  Augmentation augmentation = {};  // of training samples only
+  Augmentations augmentations = {};  // of training samples only
   std::vector<CallbackPtr> callbacks = {};
 };
 
