@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "tutti/base/error.h"
 #include "tutti/nn/initializers.h"
 #include "tutti/nn/json.h"
 #include "tutti/nn/regularizers.h"
@@ -48,7 +49,9 @@ class ConfigReader {
   void refuse_unknown_keys() const;
 
   template <class... Args>
-  [[noreturn]] void refuse(fmt::format_string<Args...> format, Args&&... args) const;
+  [[noreturn]] void refuse(fmt::format_string<Args...> format, Args&&... args) const {
+    throw Error(class_name_, fmt::format(format, std::forward<Args>(args)...));
+  }
 
  private:
   std::string class_name_;
@@ -56,13 +59,4 @@ class ConfigReader {
   std::set<std::string, std::less<>> known_;
 };
 
-}  // namespace tutti
-
-#include "tutti/base/error.h"
-
-namespace tutti {
-template <class... Args>
-void ConfigReader::refuse(fmt::format_string<Args...> format, Args&&... args) const {
-  throw Error(class_name_, fmt::format(format, std::forward<Args>(args)...));
-}
 }  // namespace tutti

@@ -1,0 +1,271 @@
+// Conv2D, DepthwiseConv2D, SeparableConv2D.
+#include "tutti/nn/layers.h"
+#include "tutti/nn/layers/activations.h"
+#include "tutti/nn/layers/factories.h"
+#include "tutti/nn/layers/geometry.h"
+
+namespace tutti {
+namespace {
+
+// y = activation(y), and its penalty.
+ValueId finish(LayerContext& context, ValueId y, const std::string& activation, const Regularizer& penalty) {
+  y = apply_activation(context.graph(), activation, y);
+  if (!penalty.empty()) add_penalty(context, y, penalty.l1, penalty.l2);
+  return y;
+}
+
+op::ConvAttributes conv_attributes(const Window& window, const Shape& input, int groups) {
+  return {window.strides, window.dilations, window_padding(window, input[1], input[2]), groups};
+}
+
+class Conv2DLayer : public Layer {
+ public:
+  Conv2DLayer(int filters, std::array<int, 2> kernel_size, Conv2DOptions options)
+      : filters_(filters), options_(std::move(options)),
+        window_{kernel_size, options_.strides, options_.dilation_rate, options_.padding == "same"} {
+    name = options_.name;
+    if (filters < 1 || options_.groups < 1 || filters % options_.groups != 0)
+      fail("Conv2D", "filters must be positive and a multiple of groups. Got {} filters, {} groups.", filters, options_.groups);
+    if (options_.padding != "same" && options_.padding != "valid")
+      fail("Conv2D", "padding must be valid or same. Got {}.", options_.padding);
+    check_activation("Conv2D", options_.activation);
+  }
+  std::string class_name() const override { return "Conv2D"; }
+  Json config() const override {
+    return {{"filters", filters_},
+            {"kernel_size", window_.size},
+            {"strides", window_.strides},
+            {"padding", options_.padding},
+            {"data_format", "channels_last"},
+            {"dilation_rate", window_.dilations},
+            {"groups", options_.groups},
+            {"activation", canonical_activation(options_.activation)},
+            {"use_bias", options_.use_bias},
+            {"kernel_initializer", options_.kernel_initializer.config()},
+            {"bias_initializer", options_.bias_initializer.config()},
+            {"kernel_regularizer", options_.kernel_regularizer.config()},
+            {"bias_regularizer", options_.bias_regularizer.config()},
+            {"activity_regularizer", options_.activity_regularizer.config()},
+            {"kernel_constraint", nullptr},
+            {"bias_constraint", nullptr}};
+  }
+  Shape output_shape(std::span<const Shape> inputs) const override {
+    const Shape& input = only_input(label_of(*this), inputs);
+    const Shape output = window_output_shape(label_of(*this), window_, input, filters_);
+    if (input[3] < 1 || input[3] % options_.groups != 0)
+      fail(label_of(*this), "{} input channels do not divide into {} groups.", input[3], options_.groups);
+    return output;
+  }
+  void build(std::span<const Shape> inputs) override {
+    weights_.push_back({"kernel", {window_.size[0], window_.size[1], inputs[0][3] / options_.groups, filters_},
+                        options_.kernel_initializer, options_.kernel_regularizer});
+    if (options_.use_bias) weights_.push_back({"bias", {filters_}, options_.bias_initializer, options_.bias_regularizer});
+  }
+  ValueId call(LayerContext& context, std::span<const ValueId> inputs) const override {
+    std::vector<ValueId> arguments{inputs[0], context.weight(0)};
+    if (options_.use_bias) arguments.push_back(context.weight(1));
+    const Shape& input = context.graph().shape(inputs[0]);
+    const ValueId y = context.graph().add1(op::Conv2D{conv_attributes(window_, input, options_.groups)}, std::move(arguments));
+    return finish(context, y, options_.activation, options_.activity_regularizer);
+  }
+
+ private:
+  int filters_;
+  Conv2DOptions options_;
+  Window window_;
+};
+
+// Keras's kernel (k_h, k_w, c_in, multiplier) has the memory layout of a grouped kernel (k_h, k_w, 1, c_in * multiplier).
+ValueId depthwise(LayerContext& context, ValueId x, const Window& window, ValueId kernel, std::optional<ValueId> bias) {
+  Graph& graph = context.graph();
+  const Shape input = graph.shape(x), shape = graph.shape(kernel);
+  const ValueId grouped = graph.add1(op::Reshape{{shape[0], shape[1], 1, shape[2] * shape[3]}}, {kernel});
+  std::vector<ValueId> arguments{x, grouped};
+  if (bias) arguments.push_back(*bias);
+  return graph.add1(op::Conv2D{conv_attributes(window, input, static_cast<int>(input[3]))}, std::move(arguments));
+}
+
+class DepthwiseConv2DLayer : public Layer {
+ public:
+  DepthwiseConv2DLayer(std::array<int, 2> kernel_size, DepthwiseConv2DOptions options)
+      : options_(std::move(options)), window_{kernel_size, options_.strides, options_.dilation_rate, options_.padding == "same"} {
+    name = options_.name;
+    if (options_.depth_multiplier < 1)
+      fail("DepthwiseConv2D", "depth_multiplier must be positive. Got {}.", options_.depth_multiplier);
+    check_activation("DepthwiseConv2D", options_.activation);
+  }
+  std::string class_name() const override { return "DepthwiseConv2D"; }
+  Json config() const override {
+    return {{"kernel_size", window_.size},
+            {"strides", window_.strides},
+            {"padding", options_.padding},
+            {"depth_multiplier", options_.depth_multiplier},
+            {"data_format", "channels_last"},
+            {"dilation_rate", window_.dilations},
+            {"activation", canonical_activation(options_.activation)},
+            {"use_bias", options_.use_bias},
+            {"depthwise_initializer", options_.depthwise_initializer.config()},
+            {"bias_initializer", options_.bias_initializer.config()},
+            {"depthwise_regularizer", options_.depthwise_regularizer.config()},
+            {"bias_regularizer", options_.bias_regularizer.config()},
+            {"activity_regularizer", options_.activity_regularizer.config()},
+            {"depthwise_constraint", nullptr},
+            {"bias_constraint", nullptr}};
+  }
+  Shape output_shape(std::span<const Shape> inputs) const override {
+    const Shape& input = only_input(label_of(*this), inputs);
+    return window_output_shape(label_of(*this), window_, input, input[-1] * options_.depth_multiplier);
+  }
+  void build(std::span<const Shape> inputs) override {
+    const std::int64_t channels = inputs[0][3];
+    weights_.push_back({"kernel", {window_.size[0], window_.size[1], channels, options_.depth_multiplier},
+                        options_.depthwise_initializer, options_.depthwise_regularizer});
+    if (options_.use_bias)
+      weights_.push_back({"bias", {channels * options_.depth_multiplier}, options_.bias_initializer, options_.bias_regularizer});
+  }
+  ValueId call(LayerContext& context, std::span<const ValueId> inputs) const override {
+    const auto bias = options_.use_bias ? std::optional(context.weight(1)) : std::nullopt;
+    const ValueId y = depthwise(context, inputs[0], window_, context.weight(0), bias);
+    return finish(context, y, options_.activation, options_.activity_regularizer);
+  }
+
+ private:
+  DepthwiseConv2DOptions options_;
+  Window window_;
+};
+
+class SeparableConv2DLayer : public Layer {
+ public:
+  SeparableConv2DLayer(int filters, std::array<int, 2> kernel_size, SeparableConv2DOptions options)
+      : filters_(filters), options_(std::move(options)),
+        window_{kernel_size, options_.strides, options_.dilation_rate, options_.padding == "same"} {
+    name = options_.name;
+    if (filters < 1 || options_.depth_multiplier < 1)
+      fail("SeparableConv2D", "filters and depth_multiplier must be positive. Got {} and {}.", filters, options_.depth_multiplier);
+    check_activation("SeparableConv2D", options_.activation);
+  }
+  std::string class_name() const override { return "SeparableConv2D"; }
+  Json config() const override {
+    return {{"filters", filters_},
+            {"kernel_size", window_.size},
+            {"strides", window_.strides},
+            {"padding", options_.padding},
+            {"data_format", "channels_last"},
+            {"dilation_rate", window_.dilations},
+            {"depth_multiplier", options_.depth_multiplier},
+            {"activation", canonical_activation(options_.activation)},
+            {"use_bias", options_.use_bias},
+            {"depthwise_initializer", options_.depthwise_initializer.config()},
+            {"pointwise_initializer", options_.pointwise_initializer.config()},
+            {"bias_initializer", options_.bias_initializer.config()},
+            {"depthwise_regularizer", options_.depthwise_regularizer.config()},
+            {"pointwise_regularizer", options_.pointwise_regularizer.config()},
+            {"bias_regularizer", options_.bias_regularizer.config()},
+            {"activity_regularizer", options_.activity_regularizer.config()},
+            {"depthwise_constraint", nullptr},
+            {"pointwise_constraint", nullptr},
+            {"bias_constraint", nullptr}};
+  }
+  Shape output_shape(std::span<const Shape> inputs) const override {
+    return window_output_shape(label_of(*this), window_, only_input(label_of(*this), inputs), filters_);
+  }
+  void build(std::span<const Shape> inputs) override {
+    const std::int64_t channels = inputs[0][3];
+    weights_.push_back({"depthwise_kernel", {window_.size[0], window_.size[1], channels, options_.depth_multiplier},
+                        options_.depthwise_initializer, options_.depthwise_regularizer});
+    weights_.push_back({"pointwise_kernel", {1, 1, channels * options_.depth_multiplier, filters_},
+                        options_.pointwise_initializer, options_.pointwise_regularizer});
+    if (options_.use_bias) weights_.push_back({"bias", {filters_}, options_.bias_initializer, options_.bias_regularizer});
+  }
+  ValueId call(LayerContext& context, std::span<const ValueId> inputs) const override {
+    const ValueId spatial = depthwise(context, inputs[0], window_, context.weight(0), std::nullopt);
+    std::vector<ValueId> arguments{spatial, context.weight(1)};
+    if (options_.use_bias) arguments.push_back(context.weight(2));
+    const ValueId y = context.graph().add1(op::Conv2D{}, std::move(arguments));
+    return finish(context, y, options_.activation, options_.activity_regularizer);
+  }
+
+ private:
+  int filters_;
+  SeparableConv2DOptions options_;
+  Window window_;
+};
+
+// What the three read alike.
+template <class Options>
+void read_common(ConfigReader& reader, Options& options) {
+  reader.channels_last();
+  options.strides = reader.pair(reader.has("subsample") ? "subsample" : "strides", {1, 1});
+  options.padding = reader.padding();
+  options.dilation_rate = reader.pair("dilation_rate", {1, 1});
+  options.activation = reader.activation();
+  options.use_bias = reader.flag(reader.has("bias") ? "bias" : "use_bias", true);
+  options.bias_initializer = reader.initializer("bias_initializer", "zeros");
+  options.bias_regularizer = reader.regularizer(reader.has("b_regularizer") ? "b_regularizer" : "bias_regularizer");
+  options.activity_regularizer = reader.regularizer("activity_regularizer");
+  for (const char* key : {"kernel_constraint", "bias_constraint", "depthwise_constraint", "pointwise_constraint"})
+    reader.constraint(key);
+}
+
+}  // namespace
+
+void add_penalty(LayerContext& context, ValueId y, double l1, double l2) {
+  Graph& graph = context.graph();
+  const auto add = [&](op::ReduceKind kind, double factor) {
+    if (factor != 0.0) context.add_loss(graph.add1(op::Affine{.scale = factor}, {graph.add1(op::Reduce{kind, {}, false}, {y})}));
+  };
+  add(op::ReduceKind::kSumAbs, l1);
+  add(op::ReduceKind::kSumSquares, l2);
+}
+
+LayerHandle Conv2D(int filters, std::array<int, 2> kernel_size, Conv2DOptions options) {
+  return LayerPtr(std::make_shared<Conv2DLayer>(filters, kernel_size, std::move(options)));
+}
+LayerHandle DepthwiseConv2D(std::array<int, 2> kernel_size, DepthwiseConv2DOptions options) {
+  return LayerPtr(std::make_shared<DepthwiseConv2DLayer>(kernel_size, std::move(options)));
+}
+LayerHandle SeparableConv2D(int filters, std::array<int, 2> kernel_size, SeparableConv2DOptions options) {
+  return LayerPtr(std::make_shared<SeparableConv2DLayer>(filters, kernel_size, std::move(options)));
+}
+
+LayerPtr conv2d_from_config(ConfigReader& reader) {
+  Conv2DOptions options;
+  read_common(reader, options);
+  options.groups = static_cast<int>(reader.integer("groups", 1));
+  options.kernel_initializer = reader.initializer(reader.has("init") ? "init" : "kernel_initializer", "glorot_uniform");
+  options.kernel_regularizer = reader.regularizer(reader.has("W_regularizer") ? "W_regularizer" : "kernel_regularizer");
+  if (reader.has("nb_filter")) {  // Keras 1
+    const int filters = static_cast<int>(reader.positive("nb_filter"));
+    const std::array<int, 2> size{static_cast<int>(reader.positive("nb_row")), static_cast<int>(reader.positive("nb_col"))};
+    for (const char* key : {"W_constraint", "b_constraint"}) reader.constraint(key);
+    return std::make_shared<Conv2DLayer>(filters, size, std::move(options));
+  }
+  const int filters = static_cast<int>(reader.positive("filters"));
+  return std::make_shared<Conv2DLayer>(filters, reader.pair("kernel_size", {0, 0}), std::move(options));
+}
+
+LayerPtr depthwise_conv2d_from_config(ConfigReader& reader) {
+  DepthwiseConv2DOptions options;
+  read_common(reader, options);
+  options.depth_multiplier = static_cast<int>(reader.integer("depth_multiplier", 1));
+  options.depthwise_initializer = reader.initializer("depthwise_initializer", "glorot_uniform");
+  options.depthwise_regularizer = reader.regularizer("depthwise_regularizer");
+  // Keras 2 files repeat Conv2D's keys, unused there.
+  for (const char* key : {"filters", "groups", "kernel_initializer", "kernel_regularizer"}) reader.find(key);
+  return std::make_shared<DepthwiseConv2DLayer>(reader.pair("kernel_size", {0, 0}), std::move(options));
+}
+
+LayerPtr separable_conv2d_from_config(ConfigReader& reader) {
+  SeparableConv2DOptions options;
+  read_common(reader, options);
+  options.depth_multiplier = static_cast<int>(reader.integer("depth_multiplier", 1));
+  options.depthwise_initializer = reader.initializer("depthwise_initializer", "glorot_uniform");
+  options.pointwise_initializer = reader.initializer("pointwise_initializer", "glorot_uniform");
+  options.depthwise_regularizer = reader.regularizer("depthwise_regularizer");
+  options.pointwise_regularizer = reader.regularizer("pointwise_regularizer");
+  for (const char* key : {"groups", "kernel_initializer", "kernel_regularizer"}) reader.find(key);
+  const int filters = static_cast<int>(reader.positive("filters"));
+  return std::make_shared<SeparableConv2DLayer>(filters, reader.pair("kernel_size", {0, 0}), std::move(options));
+}
+
+}  // namespace tutti

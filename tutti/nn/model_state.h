@@ -1,0 +1,28 @@
+// What is behind a Model handle. Private to nn/ (and to its tests).
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "tutti/nn/model.h"
+#include "tutti/nn/programs.h"
+
+namespace tutti {
+
+struct Model::State {
+  std::string name;
+  bool sequential = false;
+  std::vector<ModelNode> nodes;
+  std::vector<int> inputs, outputs;  // indices of nodes
+  std::vector<LayerPtr> layers;
+  std::optional<CompileOptions> compiled;
+  std::unique_ptr<Programs> programs;  // made by the first run
+};
+
+// "conv2d/kernel": the name of a weight's variable.
+std::string variable_name(const Layer& layer, const Weight& weight);
+
+}  // namespace tutti
