@@ -12,7 +12,7 @@
 
 namespace tutti {
 
-struct Model::State {
+struct Model::State : std::enable_shared_from_this<Model::State> {
   std::string name;
   bool sequential = false;
   std::vector<ModelNode> nodes;
@@ -20,6 +20,12 @@ struct Model::State {
   std::vector<LayerPtr> layers;
   std::optional<CompileOptions> compiled;
   std::unique_ptr<Programs> programs;  // made by the first run
+};
+
+// The handle on a state.
+class StateModel : public Model {
+ public:
+  explicit StateModel(State& state) : Model(state.shared_from_this()) {}
 };
 
 // "conv2d/kernel": the name of a weight's variable.

@@ -15,7 +15,7 @@ class Programs {
  public:
   // Those of `model`, made if need be.
   static Programs& of(const Model& model);
-  explicit Programs(const Model& model);
+  explicit Programs(Model::State& state);
 
   // A graph and its program. Valid until the next call of get().
   struct Compiled {
@@ -40,14 +40,12 @@ class Programs {
   void set_optimizer_state(const OptimizerState& state);
 
  private:
-  Program& any_with_weights();
   // A training program: it has the optimizer's variables.
   Compiled& trainer();
-  void initialize_optimizer(const Compiled& compiled);
+  void initialize_optimizer(Compiled& trainer);
+  void evict();
 
-  // The state lives as long as the model does; a shared_ptr here would be a cycle.
-  Model model() const;
-  std::weak_ptr<Model::State> state_;
+  Model::State& state_;  // owns this
   std::shared_ptr<Engine> engine_;
   // Most recently used first. Programs of odd batch sizes are dropped when there are many.
   std::list<Compiled> compiled_;

@@ -1,0 +1,73 @@
+// Adam, AdamW, Nadam.
+#include <nlohmann/json.hpp>
+
+#include "tutti/nn/optimizers/rules.h"
+
+namespace tutti {
+namespace {
+
+class AdamRule : public OptimizerRule {
+ public:
+  AdamRule(const char* class_name, const AdamOptions& options) : class_name_(class_name), options_(options) {}
+  std::string class_name() const override { return class_name_; }
+  Json config() const override {
+    return {{"beta_1", options_.beta_1}, {"beta_2", options_.beta_2}, {"epsilon", options_.epsilon}, {"amsgrad", false}};
+  }
+  std::vector<std::string> slots() const override { return {"momentum", "velocity"}; }
+  std::vector<ValueId> update(const Call& call) const override {
+    return call.graph.add(op::AdamUpdate{options_.beta_1, options_.beta_2, options_.epsilon, call.weight_decay},
+                          {call.weight, call.gradient, call.learning_rate, call.step, call.slots[0], call.slots[1]});
+  }
+
+ private:
+  const char* class_name_;
+  AdamOptions options_;
+};
+
+class NadamRule : public OptimizerRule {
+ public:
+  explicit NadamRule(const AdamOptions& options) : options_(options) {}
+  std::string class_name() const override { return "Nadam"; }
+  Json config() const override {
+    return {{"beta_1", options_.beta_1}, {"beta_2", options_.beta_2}, {"epsilon", options_.epsilon}};
+  }
+  std::vector<std::string> slots() const override { return {"momentum", "velocity"}; }
+  // Keras 3 keeps all momentums, then all velocities.
+  bool slots_interleaved() const override { return false; }
+  std::vector<std::string> scalars() const override { return {"u_product"}; }
+  std::vector<ValueId> update(const Call& call) const override {
+    return call.graph.add(op::NadamUpdate{options_.beta_1, options_.beta_2, options_.epsilon, call.weight_decay},
+                          {call.weight, call.gradient, call.learning_rate, call.step, call.slots[0], call.slots[1], call.scalars[0]});
+  }
+  std::vector<ValueId> update_scalars(Graph& graph, ValueId step, std::span<const ValueId> scalars) const override {
+    return {graph.add1(op::NadamProduct{options_.beta_1}, {scalars[0], step})};
+  }
+
+ private:
+  AdamOptions options_;
+};
+
+AdamOptions adam_options(const OptimizerConfig& config) {
+  return {config.learning_rate(0.001), config.number("beta_1", 0.9), config.number("beta_2", 0.999), config.number("epsilon", 1e-7),
+          config.common()};
+}
+
+}  // namespace
+
+Optimizer Adam(AdamOptions options) {
+  return {std::make_shared<AdamRule>("Adam", options), options.learning_rate, options.common};
+}
+Optimizer AdamW(AdamOptions options) {
+  return {std::make_shared<AdamRule>("AdamW", options), options.learning_rate, options.common};
+}
+Optimizer Nadam(AdamOptions options) { return {std::make_shared<NadamRule>(options), options.learning_rate, options.common}; }
+
+Optimizer adam_from_config(const OptimizerConfig& config) { return Adam(adam_options(config)); }
+Optimizer adamw_from_config(const OptimizerConfig& config) {
+  AdamOptions options = adam_options(config);
+  options.common.weight_decay = config.number("weight_decay", 0.004);
+  return AdamW(options);
+}
+Optimizer nadam_from_config(const OptimizerConfig& config) { return Nadam(adam_options(config)); }
+
+}  // namespace tutti

@@ -1,0 +1,124 @@
+// Optimizer: names, configs, clipping.
+#include "tutti/nn/optimizer.h"
+
+#include <nlohmann/json.hpp>
+
+#include "tutti/base/error.h"
+#include "tutti/nn/layer.h"
+#include "tutti/nn/optimizers/rules.h"
+
+namespace tutti {
+namespace {
+
+struct Row {
+  const char* class_name;
+  Optimizer (*from_config)(const OptimizerConfig&);
+};
+constexpr Row kRows[] = {{"SGD", sgd_from_config},         {"RMSprop", rmsprop_from_config}, {"Adam", adam_from_config},
+                         {"AdamW", adamw_from_config},     {"Nadam", nadam_from_config},     {"Adagrad", adagrad_from_config}};
+
+std::string folded(std::string_view text) {
+  std::string result(text);
+  for (char& c : result) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  return result;
+}
+
+const Row& row_of(std::string_view name) {
+  for (const Row& row : kRows)
+    if (folded(row.class_name) == folded(name)) return row;
+  std::string known;
+  for (const Row& row : kRows) known += fmt::format("{}{}", known.empty() ? "" : ", ", folded(row.class_name));
+  fail("optimizer", "unknown optimizer. Expected one of: {}. Got {}.", known, name);
+}
+
+}  // namespace
+
+double OptimizerConfig::number(const char* key, double fallback) const {
+  const auto found = config_.find(key);
+  if (found == config_.end() || found->is_null()) return fallback;
+  if (!found->is_number()) fail("optimizer", "{} must be a number. Got {}.", key, found->dump());
+  return found->get<double>();
+}
+
+std::optional<double> OptimizerConfig::optional_number(const char* key) const {
+  const auto found = config_.find(key);
+  if (found == config_.end() || found->is_null()) return {};
+  return number(key, 0);
+}
+
+bool OptimizerConfig::flag(const char* key) const {
+  const auto found = config_.find(key);
+  return found != config_.end() && found->is_boolean() && found->get<bool>();
+}
+
+double OptimizerConfig::learning_rate(double fallback) const {
+  const char* key = config_.contains("learning_rate") ? "learning_rate" : "lr";  // Keras 1 and 2: lr
+  if (config_.contains(key) && config_[key].is_object())
+    fail("optimizer", "a learning rate schedule in a file is not supported. Give the rate as a number.");
+  return number(key, fallback);
+}
+
+OptimizerCommon OptimizerConfig::common() const {
+  if (number("decay", 0) != 0) fail("optimizer", "decay {} of Keras 2 is not supported. Use LearningRateScheduler.", number("decay", 0));
+  for (const char* key : {"use_ema", "amsgrad"})
+    if (flag(key)) fail("optimizer", "{} is not supported.", key);
+  if (number("gradient_accumulation_steps", 1) > 1) fail("optimizer", "gradient_accumulation_steps is not supported.");
+  return {number("weight_decay", 0), optional_number("clipnorm"), optional_number("global_clipnorm"), optional_number("clipvalue")};
+}
+
+Optimizer::Optimizer(std::string_view optimizer_name) : Optimizer(from_config(optimizer_name, Json::object())) {}
+
+std::string Optimizer::name() const { return folded(rule_->class_name()); }
+
+Json Optimizer::config() const {
+  const auto or_null = [](std::optional<double> value) { return value ? Json(*value) : Json(nullptr); };
+  Json config = {{"name", name()},
+                 {"learning_rate", static_cast<double>(static_cast<float>(learning_rate))},
+                 {"weight_decay", common.weight_decay > 0 ? Json(common.weight_decay) : Json(nullptr)},
+                 {"clipnorm", or_null(common.clipnorm)},
+                 {"global_clipnorm", or_null(common.global_clipnorm)},
+                 {"clipvalue", or_null(common.clipvalue)},
+                 {"use_ema", false},
+                 {"ema_momentum", 0.99},
+                 {"ema_overwrite_frequency", nullptr},
+                 {"loss_scale_factor", nullptr},
+                 {"gradient_accumulation_steps", nullptr}};
+  for (const auto& [key, value] : rule_->config().items()) config[key] = value;
+  return config;
+}
+
+Optimizer Optimizer::from_config(std::string_view class_name, const Json& config) {
+  return row_of(class_name).from_config(OptimizerConfig(config));
+}
+
+void Optimizer::add_updates(Graph& graph, std::span<const ValueId> weights, std::span<const ValueId> gradients,
+                            const Variables& variables) const {
+  std::vector<ValueId> clipped(gradients.begin(), gradients.end());
+  const auto squared_norm = [&](ValueId value) { return graph.add1(op::Reduce{op::ReduceKind::kSumSquares, {}, false}, {value}); };
+  ValueId global = kNoValue;
+  if (common.global_clipnorm)
+    for (const ValueId gradient : clipped) {
+      if (gradient == kNoValue) continue;
+      const ValueId norm = squared_norm(gradient);
+      global = global == kNoValue ? norm : graph.add1(op::Binary{op::BinaryKind::kAdd}, {global, norm});
+    }
+  for (ValueId& gradient : clipped) {
+    if (gradient == kNoValue) continue;
+    if (common.clipnorm) gradient = graph.add1(op::ClipByNorm{*common.clipnorm}, {gradient, squared_norm(gradient)});
+    if (common.global_clipnorm) gradient = graph.add1(op::ClipByNorm{*common.global_clipnorm}, {gradient, global});
+    if (common.clipvalue) gradient = graph.add1(op::Clip{-*common.clipvalue, *common.clipvalue}, {gradient});
+  }
+  for (std::size_t i = 0; i < weights.size(); ++i) {
+    if (clipped[i] == kNoValue) continue;  // the loss does not depend on this weight
+    const std::vector<ValueId>& slots = variables.slots[i];
+    const std::vector<ValueId> updated = rule_->update({graph, weights[i], clipped[i], variables.learning_rate, variables.step,
+                                                        slots, variables.scalars, common.weight_decay});
+    graph.update(weights[i], updated[0]);
+    for (std::size_t slot = 0; slot < slots.size(); ++slot) graph.update(slots[slot], updated[slot + 1]);
+  }
+  const std::vector<ValueId> scalars = rule_->update_scalars(graph, variables.step, variables.scalars);
+  for (std::size_t i = 0; i < scalars.size(); ++i) graph.update(variables.scalars[i], scalars[i]);
+  graph.update(variables.step, graph.add1(op::Increment{}, {variables.step}));
+}
+
+}  // namespace tutti
