@@ -1,5 +1,6 @@
 #include "tutti/nn/graph_writer.h"
 
+#include <algorithm>
 #include <map>
 
 #include "tutti/base/error.h"

@@ -105,6 +105,10 @@ void Programs::initialize_optimizer(Compiled& target) {
   }
 }
 
+bool Programs::has_trainer() const {
+  return std::ranges::any_of(compiled_, [](const Compiled& each) { return each.request.purpose == Purpose::kTraining; });
+}
+
 Programs::Compiled& Programs::trainer() {
   const auto found = std::ranges::find(compiled_, Purpose::kTraining, [](const Compiled& each) { return each.request.purpose; });
   if (found != compiled_.end()) return *found;

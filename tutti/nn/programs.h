@@ -25,6 +25,8 @@ class Programs {
   };
   Compiled& get(const GraphRequest& request);
   Engine& engine() { return *engine_; }
+  // True once the optimizer's variables exist.
+  bool has_trainer() const;
 
   // Weights have changed on the engine (after a training step).
   void mark_trained() { weights_behind_ = true; }

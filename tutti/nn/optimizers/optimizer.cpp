@@ -66,7 +66,11 @@ OptimizerCommon OptimizerConfig::common() const {
   return {number("weight_decay", 0), optional_number("clipnorm"), optional_number("global_clipnorm"), optional_number("clipvalue")};
 }
 
-Optimizer::Optimizer(std::string_view optimizer_name) : Optimizer(from_config(optimizer_name, Json::object())) {}
+Optimizer::Optimizer(std::string_view optimizer_name)
+    : Optimizer([&] {
+        const Json defaults = Json::object();
+        return from_config(optimizer_name, defaults);
+      }()) {}
 
 std::string Optimizer::name() const { return folded(rule_->class_name()); }
 
