@@ -5,6 +5,8 @@
 #include <cstring>
 #include <fstream>
 
+#include <fmt/format.h>
+
 #include "tutti/base/display.h"
 #include "tutti/base/error.h"
 #include "tutti/nn/callbacks.h"

@@ -1,4 +1,6 @@
 // keras/src/callbacks/model_checkpoint.py
+#include <fmt/format.h>
+
 #include "tutti/base/display.h"
 #include "tutti/nn/callbacks.h"
 #include "tutti/nn/callbacks/monitor.h"

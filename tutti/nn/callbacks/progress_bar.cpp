@@ -4,6 +4,8 @@
 #include <cmath>
 #include <string>
 
+#include <fmt/format.h>
+
 #include "tutti/base/display.h"
 #include "tutti/nn/callbacks.h"
 

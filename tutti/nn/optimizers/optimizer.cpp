@@ -17,9 +17,11 @@ struct Row {
 constexpr Row kRows[] = {{"SGD", sgd_from_config},         {"RMSprop", rmsprop_from_config}, {"Adam", adam_from_config},
                          {"AdamW", adamw_from_config},     {"Nadam", nadam_from_config},     {"Adagrad", adagrad_from_config}};
 
+// "AdamW", "adamw" and Keras's default name "adam_w" are one.
 std::string folded(std::string_view text) {
-  std::string result(text);
-  for (char& c : result) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  std::string result;
+  for (const char c : text)
+    if (c != '_') result += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
   return result;
 }
 

@@ -1,0 +1,48 @@
+# Shared by the scripts: where the repository is, and how packages get onto a Debian 12 machine. Sourced, not run.
+set -euo pipefail
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+cd "$root"
+
+# What the build needs.
+build_packages=(g++ cmake ninja-build ccache pkg-config git ca-certificates
+  libfmt-dev nlohmann-json3-dev libyaml-cpp-dev libcli11-dev libhdf5-dev libhwy-dev zlib1g-dev libzip-dev
+  libjpeg62-turbo-dev libpng-dev libcurl4-openssl-dev libssl-dev libgtest-dev libgmock-dev
+  libdnnl-dev libtorch-dev gnuplot-nox)
+# What only the tests need.
+test_packages=(clang-14 clang-tidy-14 clang-format-14 libclang-rt-14-dev python3 hdf5-tools)
+
+say() { printf '\033[1m==> %s\033[0m\n' "$*"; }
+die() { printf 'error: %s\n' "$*" >&2; exit 1; }
+
+# need_packages NAME...: installs what is missing, without a question.
+need_packages() {
+  local missing=() package
+  for package in "$@"; do
+    dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'install ok installed' || missing+=("$package")
+  done
+  [ ${#missing[@]} -eq 0 ] && return
+  command -v apt-get >/dev/null || die "these Debian packages are missing and there is no apt-get: ${missing[*]}"
+  local as_root=()
+  if [ "$(id -u)" -ne 0 ]; then
+    command -v sudo >/dev/null || die "run as root, or install sudo: these packages are missing: ${missing[*]}"
+    as_root=(sudo)
+  fi
+  say "installing ${missing[*]}"
+  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get update -qq || die "apt-get update failed: is there a network?"
+  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null ||
+    die "apt-get could not install: ${missing[*]}"
+}
+
+# build PRESET [CMAKE OPTION...] [-- TARGET...]
+build() {
+  local preset=$1 options=()
+  shift
+  while [ $# -gt 0 ] && [ "$1" != -- ]; do options+=("$1"); shift; done
+  [ $# -gt 0 ] && shift
+  # Objects of one checkout serve another.
+  export CCACHE_BASEDIR=$root CCACHE_NOHASHDIR=1
+  cmake --preset "$preset" "${options[@]}" >"$root/build/$preset-configure.log" 2>&1 ||
+    { cat "$root/build/$preset-configure.log" >&2; die "cmake failed"; }
+  cmake --build "build/$preset" ${1:+--target "$@"}
+}
+mkdir -p "$root/build"
