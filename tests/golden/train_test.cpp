@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "tests/shared_data.h"
@@ -95,7 +96,7 @@ TEST_P(GoldenTraining, FiveStepsOfEveryOptimizerMatchKeras) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Engines, GoldenTraining, ::testing::Values("reference", "native", "onednn", "torch"),
-                         [](const auto& info) { return info.param; });
+                         [](const auto& each) { return each.param; });
 
 }  // namespace
 }  // namespace tutti
