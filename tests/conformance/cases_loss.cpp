@@ -57,6 +57,12 @@ void add_sparse(std::vector<Case>& cases) {
   add(cases, "scce_logits", {.kind = kind, .from_logits = true}, [](Draws& draw) {
     return std::vector{draw.normal({7, 10}, 3), draw.labels({7}, 10)};
   });
+  add(cases, "scce_smoothed", {.kind = kind, .label_smoothing = 0.1}, [](Draws& draw) {
+    return std::vector{draw.probabilities({7, 10}), draw.labels({7}, 10)};
+  });
+  add(cases, "scce_logits_smoothed", {.kind = kind, .from_logits = true, .label_smoothing = 0.1}, [](Draws& draw) {
+    return std::vector{draw.normal({7, 10}, 3), draw.labels({7}, 10)};
+  });
   add(cases, "scce_logits_1000", {.kind = kind, .from_logits = true}, [](Draws& draw) {
     return std::vector{draw.normal({3, 1000}), draw.labels({3}, 1000)};
   });

@@ -16,9 +16,11 @@ std::vector<Tensor> weights(Draws& draw) {
   return {draw.normal(kWeights), draw.normal(kWeights), Draws::learning_rate(kLearningRate)};
 }
 
-std::vector<Tensor> operator+(std::vector<Tensor> first, std::vector<Tensor> second) {
-  for (Tensor& tensor : second) first.push_back(std::move(tensor));
-  return first;
+// One list of them all. Braces, unlike operands, are evaluated in order, so that draws are the same with every compiler.
+std::vector<Tensor> join(std::vector<std::vector<Tensor>> parts) {
+  std::vector<Tensor> all;
+  for (const std::vector<Tensor>& part : parts) all.insert(all.end(), part.begin(), part.end());
+  return all;
 }
 
 void add_sgd(std::vector<Case>& cases, const char* name, const SgdUpdate& op) {
@@ -33,14 +35,14 @@ void add_adam(std::vector<Case>& cases, const char* name, const AdamUpdate& op, 
   cases.push_back(
       {fmt::format("AdamUpdate_{}", name), op, [=](Draws& draw) {
          const double scale = zero_moments ? 0 : 1;
-         return weights(draw) + std::vector{Draws::step(step), draw.normal(kWeights, scale), draw.uniform(kWeights, 0, scale)};
+         return join({weights(draw), {Draws::step(step), draw.normal(kWeights, scale), draw.uniform(kWeights, 0, scale)}});
        }});
 }
 
 void add_rmsprop(std::vector<Case>& cases, const char* name, const RmspropUpdate& op) {
   cases.push_back({fmt::format("RmspropUpdate_{}", name), op, [op](Draws& draw) {
                      // v is at least the square of the mean gradient, as it always is.
-                     std::vector<Tensor> inputs = weights(draw) + std::vector{draw.uniform(kWeights, 0.5, 2)};
+                     std::vector<Tensor> inputs = join({weights(draw), {draw.uniform(kWeights, 0.5, 2)}});
                      if (op.momentum > 0) inputs.push_back(draw.normal(kWeights));
                      if (op.centered) inputs.push_back(draw.uniform(kWeights, -0.5, 0.5));
                      return inputs;
@@ -61,8 +63,7 @@ void add_optimizers(std::vector<Case>& cases) {
   add_adam(cases, "weight_decay", {.weight_decay = 0.004}, 3);
   const auto nadam = [](std::int64_t step, double product) {
     return [=](Draws& draw) {
-      return weights(draw) +
-             std::vector{Draws::step(step), draw.normal(kWeights), draw.uniform(kWeights), draw.scalar(product)};
+      return join({weights(draw), {Draws::step(step), draw.normal(kWeights), draw.uniform(kWeights), draw.scalar(product)}});
     };
   };
   cases.push_back({"NadamUpdate_first_step", NadamUpdate{}, nadam(0, 1)});
@@ -74,10 +75,12 @@ void add_optimizers(std::vector<Case>& cases) {
   add_rmsprop(cases, "centered", {.centered = true});
   add_rmsprop(cases, "centered_momentum", {.momentum = 0.9, .centered = true});
   add_rmsprop(cases, "weight_decay", {.weight_decay = 0.01});
-  cases.push_back(
-      {"AdagradUpdate", AdagradUpdate{}, [](Draws& draw) { return weights(draw) + std::vector{draw.uniform(kWeights)}; }});
-  cases.push_back({"AdagradUpdate_weight_decay", AdagradUpdate{.weight_decay = 0.01},
-                   [](Draws& draw) { return weights(draw) + std::vector{draw.uniform(kWeights)}; }});
+  cases.push_back({"AdagradUpdate", AdagradUpdate{}, [](Draws& draw) {
+                     return join({weights(draw), {draw.uniform(kWeights)}});
+                   }});
+  cases.push_back({"AdagradUpdate_weight_decay", AdagradUpdate{.weight_decay = 0.01}, [](Draws& draw) {
+                     return join({weights(draw), {draw.uniform(kWeights)}});
+                   }});
   cases.push_back({"Increment", Increment{}, [](Draws&) { return std::vector{Draws::step((std::int64_t{1} << 40) + 1)}; }});
   cases.push_back({"Increment_by_3", Increment{3}, [](Draws&) { return std::vector{Draws::step(0)}; }});
 }
