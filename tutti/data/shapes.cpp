@@ -179,10 +179,10 @@ Form random_form(Dice& dice, Class label, Int radius) {
 // Where a shape lies: image point (in 1/256 pixel) to local coordinates.
 struct Placement {
   Int y, x, radius, angle, squash;  // squash: height / width in 1/1024
+  Int sin = sine(angle), cos = cosine(angle);
   Point local(Int point_y, Int point_x) const {
     const Int dy = point_y - y, dx = point_x - x;
-    const Int u = (dx * cosine(angle) + dy * sine(angle)) / radius, v = (dy * cosine(angle) - dx * sine(angle)) / radius;
-    return {u, v * kUnit / squash};
+    return {(dx * cos + dy * sin) / radius, (dy * cos - dx * sin) * kUnit / (radius * squash)};
   }
 };
 
@@ -210,17 +210,20 @@ class Canvas {
       }
   }
 
-  // Paints where `covered(local point)` holds; `edge` pixels get a part.
+  // Paints where `covered(local point)` holds, from `color` at the top of the shape to `shade` at its bottom. A pixel that is
+  // covered in part gets a part.
   template <class Covered>
   void paint(const Placement& place, const Color& color, const Color& shade, Int opacity, Covered covered) {
-    for (Int y = 0; y < kSide; ++y)
-      for (Int x = 0; x < kSide; ++x) {
+    constexpr Int kStep = kPixel / kSamples;
+    // No shape reaches further than the corners of its square.
+    const Int reach = place.radius * 3 / 2 + kPixel;
+    const auto clip = [](Int position) { return std::clamp<Int>(position / kPixel, 0, kSide); };
+    for (Int y = clip(place.y - reach); y < clip(place.y + reach); ++y)
+      for (Int x = clip(place.x - reach); x < clip(place.x + reach); ++x) {
         Int hits = 0;
-        for (Int sub = 0; sub < kSamples * kSamples; ++sub) {
-          const Int step = kPixel / kSamples;
+        for (Int sub = 0; sub < kSamples * kSamples; ++sub)
           hits += covered(
-              place.local(y * kPixel + sub / kSamples * step + step / 2, x * kPixel + sub % kSamples * step + step / 2));
-        }
+              place.local(y * kPixel + sub / kSamples * kStep + kStep / 2, x * kPixel + sub % kSamples * kStep + kStep / 2));
         if (hits == 0) continue;
         const Point centre = place.local(y * kPixel + kPixel / 2, x * kPixel + kPixel / 2);
         const Color ink = mix(color, shade, std::clamp<Int>(centre.v + kUnit, 0, 2 * kUnit), 2 * kUnit);
