@@ -10,8 +10,10 @@ namespace tutti {
 
 Monitor::Monitor(std::string callback, std::string name, const std::string& mode, double min_delta)
     : callback_(std::move(callback)), name_(std::move(name)), min_delta_(std::abs(min_delta)) {
-  if (mode == "min" || mode == "max") maximize_ = mode == "max";
-  else if (mode != "auto") fail(callback_, "mode must be auto, min or max. Got {}.", mode);
+  if (mode == "min" || mode == "max")
+    maximize_ = mode == "max";
+  else if (mode != "auto")  // as Keras does
+    log_warning("{}: mode must be auto, min or max, got {}; taking auto", callback_, mode);
 }
 
 void Monitor::resolve(const FitState& state) {

@@ -10,7 +10,7 @@ namespace tutti {
 
 class Monitor {
  public:
-  // mode: auto, min or max. Error (in the name of `callback`) for another.
+  // mode: auto, min or max; another is taken as auto with a warning, as Keras does.
   Monitor(std::string callback, std::string name, const std::string& mode, double min_delta = 0.0);
 
   // The monitored value of an epoch; warns once if it is missing. auto asks the compiled metric which way is better; Error if
