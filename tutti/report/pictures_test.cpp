@@ -1,0 +1,57 @@
+#include "tutti/report/pictures.h"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+
+#include "tutti/base/error.h"
+#include "tutti/base/files.h"
+#include "tutti/data/images.h"
+
+namespace tutti {
+namespace {
+
+// Three images 2 x 2 of one colour each.
+Dataset three() {
+  Tensor x({3, 2, 2, 3}, DType::kUInt8);
+  for (std::size_t i = 0; i < 36; ++i) x.data<std::uint8_t>()[i] = static_cast<std::uint8_t>(i / 12 * 100);
+  return Dataset::from_tensors(x, Tensor::of<int>({3}, {0, 1, 0}), {"bird", "Frog"});
+}
+
+std::uint8_t at(const Tensor& sheet, std::int64_t y, std::int64_t x) {
+  return sheet.data<std::uint8_t>()[static_cast<std::size_t>((y * sheet.shape()[1] + x) * 3)];
+}
+
+TEST(ContactSheet, HasAnEnlargedImageAndACaptionInEachCell) {
+  const Tensor sheet = contact_sheet(three(), {.columns = 2});
+  ASSERT_EQ(sheet.shape(), (Shape{8 + 2 * (128 + 22 + 8), 8 + 2 * (128 + 8), 3}));
+  EXPECT_EQ(at(sheet, 8, 8), 0);
+  EXPECT_EQ(at(sheet, 135, 8 + 136 + 127), 100);
+  EXPECT_EQ(at(sheet, 8 + 158, 8), 200);
+  EXPECT_EQ(at(sheet, 8 + 158, 8 + 136), 255);  // the place of a fourth image stays white
+  int ink = 0;
+  for (std::int64_t y = 140; y < 158; ++y)
+    for (std::int64_t x = 8; x < 136; ++x) ink += at(sheet, y, x) == 32;
+  EXPECT_EQ(ink, 2 * 2 * (16 + 9 + 9 + 16));  // the dots of b, i, r and d
+}
+
+TEST(ContactSheet, IsWrittenAsPng) {
+  const auto path = std::filesystem::temp_directory_path() / "tutti_contact_sheet_test.png";
+  write_contact_sheet(three(), path, {.count = 1});
+  EXPECT_EQ(decode_image(read_file(path), "x").shape(), (Shape{8 + 158, 8 + 136, 3}));
+  std::filesystem::remove(path);
+}
+
+TEST(ContactSheet, TakesFloatImagesWithoutLabels) {
+  const Dataset data = Dataset::from_tensors(Tensor::of<float>({1, 1, 1}, {0.5f}), Tensor());
+  EXPECT_EQ(at(contact_sheet(data), 8, 8), 127);
+}
+
+TEST(ContactSheet, RefusesWhatIsNoImage) {
+  EXPECT_THROW(contact_sheet(Dataset()), Error);
+  EXPECT_THROW(contact_sheet(Dataset::from_tensors(Tensor({3, 4}), Tensor())), Error);
+  EXPECT_THROW(contact_sheet(three(), {.columns = 0}), Error);
+}
+
+}  // namespace
+}  // namespace tutti
