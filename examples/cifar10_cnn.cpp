@@ -16,14 +16,19 @@ int main(int argc, char** argv) try {
   auto [fitted, valid] = train.split_at(train.size() * 9 / 10);
 
   Sequential model({
-      Input({32, 32, 3}), Rescaling(1.0 / 255),
+      Input({32, 32, 3}),
+      Rescaling(1.0 / 255),
       Conv2D(32, {3, 3}, {.padding = "same", .activation = "relu"}),
       Conv2D(32, {3, 3}, {.activation = "relu"}),
-      MaxPooling2D({2, 2}), Dropout(0.25),
+      MaxPooling2D({2, 2}),
+      Dropout(0.25),
       Conv2D(64, {3, 3}, {.padding = "same", .activation = "relu"}),
       Conv2D(64, {3, 3}, {.activation = "relu"}),
-      MaxPooling2D({2, 2}), Dropout(0.25),
-      Flatten(), Dense(512, {.activation = "relu"}), Dropout(0.5),
+      MaxPooling2D({2, 2}),
+      Dropout(0.25),
+      Flatten(),
+      Dense(512, {.activation = "relu"}),
+      Dropout(0.5),
       Dense(10, {.activation = "softmax"}),
   });
   model.summary();

@@ -1,9 +1,9 @@
 // Training against values that other programs computed: ../shared/golden/train/seed_cnn_mini (real Keras in float64).
 #include <gtest/gtest.h>
 
+#include <fmt/format.h>
 #include <algorithm>
 #include <cmath>
-#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "tests/shared_data.h"
@@ -52,11 +52,20 @@ double largest_difference(const Tensor& a, const Tensor& b) {
 }
 
 // Those of info_float64.json that tutti has.
-constexpr const char* kOptimizers[] = {"adam",         "adam_lr01_eps1e-3", "adamw",
-                                       "nadam",        "sgd",               "sgd_momentum",
-                                       "sgd_nesterov", "sgd_weight_decay",  "sgd_clipnorm",
-                                       "sgd_clipvalue", "sgd_global_clipnorm", "rmsprop",
-                                       "rmsprop_centered_momentum", "adagrad"};
+constexpr const char* kOptimizers[] = {"adam",
+                                       "adam_lr01_eps1e-3",
+                                       "adamw",
+                                       "nadam",
+                                       "sgd",
+                                       "sgd_momentum",
+                                       "sgd_nesterov",
+                                       "sgd_weight_decay",
+                                       "sgd_clipnorm",
+                                       "sgd_clipvalue",
+                                       "sgd_global_clipnorm",
+                                       "rmsprop",
+                                       "rmsprop_centered_momentum",
+                                       "adagrad"};
 
 class GoldenTraining : public ::testing::TestWithParam<std::string> {};
 
@@ -70,7 +79,8 @@ TEST_P(GoldenTraining, FiveStepsOfEveryOptimizerMatchKeras) {
     GTEST_SKIP() << error.what();
   }
   const auto info = nlohmann::json::parse(read_file(folder / "info_float64.json"));
-  const Tensor x = read_npy(folder / "x.npy").cast(DType::kFloat32), y = read_npy(folder / "y_onehot.npy").cast(DType::kFloat32);
+  const Tensor x = read_npy(folder / "x.npy").cast(DType::kFloat32),
+               y = read_npy(folder / "y_onehot.npy").cast(DType::kFloat32);
   const std::vector<Tensor> initial = ordered(read_npz(folder / "init_weights_f32.npz"), info);
   for (const std::string name : kOptimizers) {
     SCOPED_TRACE(name);
@@ -78,19 +88,23 @@ TEST_P(GoldenTraining, FiveStepsOfEveryOptimizerMatchKeras) {
     const auto& truth = info["optimizers"][name];
     Model model = seed_cnn_mini();
     const Json config = Json::parse(truth["config"].dump());
-    model.compile({.optimizer = Optimizer::from_config(config["name"].get<std::string>(), config), .loss = "categorical_crossentropy", .metrics = {"accuracy"},
+    model.compile({.optimizer = Optimizer::from_config(config["name"].get<std::string>(), config),
+                   .loss = "categorical_crossentropy",
+                   .metrics = {"accuracy"},
                    .engine = GetParam()});
     model.set_weights(initial);
     for (int step = 0; step < 5; ++step) {
       const Logs logs = model.train_on_batch(x, y);
       // The tolerance is float32's: losses of about 2.3 have a spacing of 2.4e-7, and steps add up.
-      EXPECT_NEAR(logs.at("loss"), truth["losses_5_steps"][static_cast<std::size_t>(step)].get<double>(), 1e-5) << "step " << step;
+      EXPECT_NEAR(logs.at("loss"), truth["losses_5_steps"][static_cast<std::size_t>(step)].get<double>(), 1e-5)
+          << "step " << step;
       if (step != 0 && step != 4) continue;
       const std::string file = fmt::format("{}_after{}_float64.npz", name, step + 1);
       const std::vector<Tensor> wanted = ordered(read_npz(folder / file), info), got = model.get_weights();
       ASSERT_EQ(wanted.size(), got.size());
       // Adam divides by sqrt(v) of gradients that are near zero: there float32 rounding moves a weight by up to a step (lr).
-      for (std::size_t i = 0; i < got.size(); ++i) EXPECT_LT(largest_difference(got[i], wanted[i]), 2e-5) << file << " weight " << i;
+      for (std::size_t i = 0; i < got.size(); ++i)
+        EXPECT_LT(largest_difference(got[i], wanted[i]), 2e-5) << file << " weight " << i;
     }
   }
 }

@@ -50,8 +50,8 @@ void write_atomically(const fs::path& path, const std::function<void(const fs::p
   if (code) fail("write_file", "cannot create folder {}: {}.", folder.string(), code.message());
   // Unique in this process and among processes; the extension stays last for writers that look at it.
   static std::atomic<unsigned> serial{0};
-  const fs::path aside = folder / fmt::format(".{}.{}.{}{}", path.stem().string(), ::getpid(), serial++,
-                                              path.extension().string());
+  const fs::path aside =
+      folder / fmt::format(".{}.{}.{}{}", path.stem().string(), ::getpid(), serial++, path.extension().string());
   try {
     write(aside);
     sync_path(aside, O_RDONLY);

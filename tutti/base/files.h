@@ -16,8 +16,7 @@ std::string read_file(const std::filesystem::path& path, std::size_t max_bytes =
 void write_file_atomically(const std::filesystem::path& path, std::string_view content);
 
 // The same for a writer that wants a file name (HDF5, gnuplot): write(temporary path), then flush and rename.
-void write_atomically(const std::filesystem::path& path,
-                      const std::function<void(const std::filesystem::path&)>& write);
+void write_atomically(const std::filesystem::path& path, const std::function<void(const std::filesystem::path&)>& write);
 
 // $XDG_CACHE_HOME/tutti or ~/.cache/tutti; not created.
 std::filesystem::path cache_dir();

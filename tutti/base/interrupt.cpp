@@ -19,7 +19,7 @@ void on_signal(int signal) {
 }  // namespace
 
 void handle_interrupts() {
-  struct sigaction action{};
+  struct sigaction action {};
   action.sa_handler = on_signal;
   sigemptyset(&action.sa_mask);
   sigaction(SIGINT, &action, nullptr);

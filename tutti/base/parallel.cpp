@@ -98,8 +98,7 @@ class Pool {
 
   void work(int index, std::uint64_t seen) {
     while (true) {
-      for (int spin = 0; spin < kSpins && generation_.load(std::memory_order_acquire) == seen; ++spin)
-        relax();
+      for (int spin = 0; spin < kSpins && generation_.load(std::memory_order_acquire) == seen; ++spin) relax();
       if (generation_.load(std::memory_order_acquire) == seen) {
         std::unique_lock lock(mutex_);
         wake_.wait(lock, [&] { return generation_.load(std::memory_order_acquire) != seen; });
@@ -155,9 +154,8 @@ void parallel_for(std::int64_t begin, std::int64_t end, std::int64_t grain,
   const std::int64_t threads = inside_parallel_for ? 1 : num_threads();
   const std::int64_t parts = std::min(threads, (count + grain - 1) / grain);
   if (parts <= 1) return body(begin, end);
-  pool().run(static_cast<int>(parts), [&](int part) {
-    body(begin + count * part / parts, begin + count * (part + 1) / parts);
-  });
+  pool().run(static_cast<int>(parts),
+             [&](int part) { body(begin + count * part / parts, begin + count * (part + 1) / parts); });
 }
 
 }  // namespace tutti

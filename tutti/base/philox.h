@@ -9,15 +9,12 @@
 namespace tutti {
 
 // One block of four random 32-bit words.
-inline std::array<std::uint32_t, 4> philox4x32(std::array<std::uint32_t, 4> counter,
-                                               std::array<std::uint32_t, 2> key) {
+inline std::array<std::uint32_t, 4> philox4x32(std::array<std::uint32_t, 4> counter, std::array<std::uint32_t, 2> key) {
   for (int round = 0; round < 10; ++round) {
     const std::uint64_t product0 = std::uint64_t{0xD2511F53u} * counter[0];
     const std::uint64_t product1 = std::uint64_t{0xCD9E8D57u} * counter[2];
-    counter = {static_cast<std::uint32_t>(product1 >> 32) ^ counter[1] ^ key[0],
-               static_cast<std::uint32_t>(product1),
-               static_cast<std::uint32_t>(product0 >> 32) ^ counter[3] ^ key[1],
-               static_cast<std::uint32_t>(product0)};
+    counter = {static_cast<std::uint32_t>(product1 >> 32) ^ counter[1] ^ key[0], static_cast<std::uint32_t>(product1),
+               static_cast<std::uint32_t>(product0 >> 32) ^ counter[3] ^ key[1], static_cast<std::uint32_t>(product0)};
     key[0] += 0x9E3779B9u;
     key[1] += 0xBB67AE85u;
   }
@@ -29,14 +26,10 @@ inline std::array<std::uint32_t, 4> philox4x32(std::array<std::uint32_t, 4> coun
 class Philox {
  public:
   Philox(std::uint64_t seed, std::uint32_t stream, std::uint64_t step = 0)
-      : key_{static_cast<std::uint32_t>(seed), static_cast<std::uint32_t>(seed >> 32)},
-        stream_(stream),
-        step_(step) {}
+      : key_{static_cast<std::uint32_t>(seed), static_cast<std::uint32_t>(seed >> 32)}, stream_(stream), step_(step) {}
 
   std::array<std::uint32_t, 4> block(std::uint32_t index) const {
-    return philox4x32({index, stream_, static_cast<std::uint32_t>(step_),
-                       static_cast<std::uint32_t>(step_ >> 32)},
-                      key_);
+    return philox4x32({index, stream_, static_cast<std::uint32_t>(step_), static_cast<std::uint32_t>(step_ >> 32)}, key_);
   }
   // Random access: computes a whole block for one word.
   std::uint32_t word(std::uint64_t index) const { return block(static_cast<std::uint32_t>(index / 4))[index % 4]; }

@@ -31,7 +31,8 @@ class Writer : public LayerContext {
     }
     const std::vector<int>& outputs = model_.output_nodes();
     for (std::size_t i = 0; i < outputs.size(); ++i)
-      graph_.output(outputs.size() == 1 ? "prediction" : fmt::format("prediction{}", i), values_[static_cast<std::size_t>(outputs[i])]);
+      graph_.output(outputs.size() == 1 ? "prediction" : fmt::format("prediction{}", i),
+                    values_[static_cast<std::size_t>(outputs[i])]);
     return std::move(graph_);
   }
 
@@ -39,7 +40,9 @@ class Writer : public LayerContext {
   bool training() const override { return request_.purpose == Purpose::kTraining; }
   ValueId weight(int i) override { return weights_.at(&layer_->weights()[static_cast<std::size_t>(i)]).current; }
   // A layer that is called twice sees, the second time, what the first left.
-  void update_weight(int i, ValueId value) override { weights_.at(&layer_->weights()[static_cast<std::size_t>(i)]).current = value; }
+  void update_weight(int i, ValueId value) override {
+    weights_.at(&layer_->weights()[static_cast<std::size_t>(i)]).current = value;
+  }
   void add_loss(ValueId scalar) override {
     penalty_ = penalty_ == kNoValue ? scalar : graph_.add1(op::Binary{op::BinaryKind::kAdd}, {penalty_, scalar});
   }
@@ -119,7 +122,8 @@ class Writer : public LayerContext {
     }
     const std::vector<ValueId> gradients = add_gradients(graph_, loss_, trained);
     for (const Weight* weight : order_)  // statistics
-      if (const WeightValue& value = weights_.at(weight); value.current != value.variable) graph_.update(value.variable, value.current);
+      if (const WeightValue& value = weights_.at(weight); value.current != value.variable)
+        graph_.update(value.variable, value.current);
     optimizer.add_updates(graph_, trained, gradients, variables);
   }
 

@@ -146,17 +146,26 @@ Tensor Initializer::operator()(const Shape& shape, std::uint64_t seed, std::uint
     fill([&](std::size_t i) { return from + (to - from) * random.uniform(i); });
   };
   switch (kind) {
-    case Kind::kZeros: break;
-    case Kind::kOnes: std::ranges::fill(data, 1.f); break;
-    case Kind::kConstant: std::ranges::fill(data, static_cast<float>(value)); break;
+    case Kind::kZeros:
+      break;
+    case Kind::kOnes:
+      std::ranges::fill(data, 1.f);
+      break;
+    case Kind::kConstant:
+      std::ranges::fill(data, static_cast<float>(value));
+      break;
     case Kind::kIdentity: {
       if (shape.rank() != 2) fail("Identity", "needs a matrix. Got shape {}.", to_string(shape));
       for (std::int64_t i = 0; i < std::min(shape[0], shape[1]); ++i)
         data[static_cast<std::size_t>(i * shape[1] + i)] = static_cast<float>(value);
       break;
     }
-    case Kind::kRandomNormal: fill([&](std::size_t i) { return mean + stddev * random.normal(i); }); break;
-    case Kind::kRandomUniform: uniform(low, high); break;
+    case Kind::kRandomNormal:
+      fill([&](std::size_t i) { return mean + stddev * random.normal(i); });
+      break;
+    case Kind::kRandomUniform:
+      uniform(low, high);
+      break;
     case Kind::kTruncatedNormal:
       fill([&](std::size_t i) { return mean + stddev * truncated_normal(seed, stream, i); });
       break;
@@ -219,7 +228,8 @@ Initializer Initializer::from_config(const Json& config) {
   if (kind_name == "VarianceScaling") {
     if (options.contains("mode")) result.mode = find_name<Mode>(kModeNames, options["mode"].get<std::string>(), "mode");
     if (options.contains("distribution"))
-      result.distribution = find_name<Distribution>(kDistributionNames, options["distribution"].get<std::string>(), "distribution");
+      result.distribution =
+          find_name<Distribution>(kDistributionNames, options["distribution"].get<std::string>(), "distribution");
   }
   return result;
 }
@@ -228,13 +238,24 @@ Json Initializer::config() const {
   Json options = Json::object();
   switch (kind) {
     case Kind::kZeros:
-    case Kind::kOnes: break;
-    case Kind::kConstant: options["value"] = value; break;
-    case Kind::kIdentity: options["gain"] = value; break;
-    case Kind::kOrthogonal: options["seed"] = nullptr, options["gain"] = value; break;
+    case Kind::kOnes:
+      break;
+    case Kind::kConstant:
+      options["value"] = value;
+      break;
+    case Kind::kIdentity:
+      options["gain"] = value;
+      break;
+    case Kind::kOrthogonal:
+      options["seed"] = nullptr, options["gain"] = value;
+      break;
     case Kind::kRandomNormal:
-    case Kind::kTruncatedNormal: options["seed"] = nullptr, options["mean"] = mean, options["stddev"] = stddev; break;
-    case Kind::kRandomUniform: options["seed"] = nullptr, options["minval"] = low, options["maxval"] = high; break;
+    case Kind::kTruncatedNormal:
+      options["seed"] = nullptr, options["mean"] = mean, options["stddev"] = stddev;
+      break;
+    case Kind::kRandomUniform:
+      options["seed"] = nullptr, options["minval"] = low, options["maxval"] = high;
+      break;
     case Kind::kVarianceScaling:
       options["seed"] = nullptr;
       if (name == "VarianceScaling") {

@@ -13,7 +13,15 @@ namespace tutti {
 class Initializer {
  public:
   enum class Kind : std::uint8_t {
-    kZeros, kOnes, kConstant, kIdentity, kRandomNormal, kRandomUniform, kTruncatedNormal, kVarianceScaling, kOrthogonal
+    kZeros,
+    kOnes,
+    kConstant,
+    kIdentity,
+    kRandomNormal,
+    kRandomUniform,
+    kTruncatedNormal,
+    kVarianceScaling,
+    kOrthogonal
   };
   enum class Mode : std::uint8_t { kFanIn, kFanOut, kFanAverage };
   enum class Distribution : std::uint8_t { kUniform, kTruncatedNormal, kUntruncatedNormal };

@@ -29,7 +29,8 @@ void Logs::set(std::string_view name, double value) {
 
 std::vector<double> History::values(std::string_view name) const {
   std::vector<double> values;
-  for (const Logs& epoch_logs : logs) values.push_back(epoch_logs.find(name).value_or(std::numeric_limits<double>::quiet_NaN()));
+  for (const Logs& epoch_logs : logs)
+    values.push_back(epoch_logs.find(name).value_or(std::numeric_limits<double>::quiet_NaN()));
   return values;
 }
 

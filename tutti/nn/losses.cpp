@@ -11,7 +11,7 @@ using Kind = op::LossKind;
 
 struct Row {
   Kind kind;
-  const char* name;        // Keras's function name
+  const char* name;  // Keras's function name
   const char* class_name;
   const char* short_name;
 };
@@ -69,7 +69,8 @@ LossFunction LossFunction::from_config(const Json& config) {
   const Json options = config.value("config", Json::object());
   if (!options.is_object()) return options.is_string() ? LossFunction(options.get<std::string>()) : loss;
   const std::string reduction = options.value("reduction", Json("sum_over_batch_size")).is_string()
-                                    ? options.value("reduction", Json("sum_over_batch_size")).get<std::string>() : "none";
+                                    ? options.value("reduction", Json("sum_over_batch_size")).get<std::string>()
+                                    : "none";
   if (reduction != "sum_over_batch_size" && reduction != "auto" && reduction != "mean")
     fail("loss", "reduction {} is not supported. Expected sum_over_batch_size.", reduction);
   if (options.contains("ignore_class") && !options["ignore_class"].is_null()) fail("loss", "ignore_class is not supported.");

@@ -30,7 +30,8 @@ class MeanMetric : public Metric {
       : name_(std::move(name)), class_name_(std::move(class_name)), maximize_(maximize), sum_of_(std::move(sum)) {}
   std::string name() const override { return name_; }
   Json config() const override {
-    return {{"module", "keras.metrics"}, {"class_name", class_name_}, {"config", {{"name", name_}}}, {"registered_name", nullptr}};
+    return {
+        {"module", "keras.metrics"}, {"class_name", class_name_}, {"config", {{"name", name_}}}, {"registered_name", nullptr}};
   }
   void reset() override { sum_ = samples_ = 0; }
   void update(const Tensor& prediction, const Tensor& target) override {
@@ -72,9 +73,11 @@ double in_top_k(const Tensor& prediction, const Tensor& target, std::int64_t k) 
 double mean_of(const Tensor& prediction, const Tensor& target, double (*value)(double predicted, double wanted)) {
   const Tensor wanted = target.cast(DType::kFloat32);
   if (wanted.elements() != prediction.elements())
-    fail("metric", "targets of shape {} do not fit predictions of shape {}.", to_string(target.shape()), to_string(prediction.shape()));
+    fail("metric", "targets of shape {} do not fit predictions of shape {}.", to_string(target.shape()),
+         to_string(prediction.shape()));
   double sum = 0;
-  for (std::size_t i = 0; i < prediction.data<float>().size(); ++i) sum += value(prediction.data<float>()[i], wanted.data<float>()[i]);
+  for (std::size_t i = 0; i < prediction.data<float>().size(); ++i)
+    sum += value(prediction.data<float>()[i], wanted.data<float>()[i]);
   const auto rows = static_cast<double>(std::max<std::int64_t>(1, prediction.shape()[0]));
   return prediction.elements() == 0 ? 0.0 : sum / (static_cast<double>(prediction.elements()) / rows);
 }
@@ -85,8 +88,10 @@ class PrecisionOrRecall : public Metric {
   explicit PrecisionOrRecall(bool precision) : precision_(precision) {}
   std::string name() const override { return precision_ ? "precision" : "recall"; }
   Json config() const override {
-    return {{"module", "keras.metrics"}, {"class_name", precision_ ? "Precision" : "Recall"},
-            {"config", {{"name", name()}}}, {"registered_name", nullptr}};
+    return {{"module", "keras.metrics"},
+            {"class_name", precision_ ? "Precision" : "Recall"},
+            {"config", {{"name", name()}}},
+            {"registered_name", nullptr}};
   }
   void reset() override { hits_ = misses_ = 0; }
   void update(const Tensor& prediction, const Tensor& target) override {
@@ -113,7 +118,8 @@ using Kind = op::LossKind;
 MetricPtr make_accuracy(const std::string& name, Kind kind) {
   if (kind == Kind::kBinaryCrossEntropy)
     return std::make_shared<MeanMetric>(name, "BinaryAccuracy", true, [](const Tensor& prediction, const Tensor& target) {
-      return mean_of(prediction, target, [](double predicted, double wanted) { return double((predicted > 0.5) == (wanted > 0.5)); });
+      return mean_of(prediction, target,
+                     [](double predicted, double wanted) { return double((predicted > 0.5) == (wanted > 0.5)); });
     });
   const char* class_name = kind == Kind::kSparseCategoricalCrossEntropy ? "SparseCategoricalAccuracy" : "CategoricalAccuracy";
   return std::make_shared<MeanMetric>(name, class_name, true, correct_classes);
@@ -158,7 +164,8 @@ MetricPtr make_metric(std::string_view given, const LossFunction& loss) {
     });
   fail("metrics",
        "unknown metric. Expected accuracy, binary_accuracy, categorical_accuracy, sparse_categorical_accuracy, "
-       "top_k_categorical_accuracy, top_N_accuracy, precision, recall, mean_squared_error or mean_absolute_error. Got {}.", given);
+       "top_k_categorical_accuracy, top_N_accuracy, precision, recall, mean_squared_error or mean_absolute_error. Got {}.",
+       given);
 }
 
 MetricPtr metric_from_config(const Json& config, const LossFunction& loss) {

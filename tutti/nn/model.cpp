@@ -85,8 +85,8 @@ void draw_weights(Model::State& state, std::uint64_t seed, bool only_empty) {
         weight.value = weight.initializer(weight.shape, seed, stream_of(variable_name(*layer, weight).c_str()));
 }
 
-std::shared_ptr<Model::State> make_state(const std::vector<Symbol>& inputs, const std::vector<Symbol>& outputs, std::string name,
-                                         bool sequential) {
+std::shared_ptr<Model::State> make_state(const std::vector<Symbol>& inputs, const std::vector<Symbol>& outputs,
+                                         std::string name, bool sequential) {
   auto state = std::make_shared<Model::State>();
   state->sequential = sequential;
   state->name = !name.empty() ? std::move(name) : sequential ? "sequential" : "functional";
@@ -108,8 +108,8 @@ std::shared_ptr<Model::State> make_state(const std::vector<Symbol>& inputs, cons
 std::shared_ptr<Model::State> make_sequential(const std::vector<LayerHandle>& layers, std::string name) {
   if (layers.empty() || layers.front()->class_name() != "InputLayer")
     fail("Sequential", "the first layer must be Input(shape), so that all shapes are known.");
-  Symbol symbol = Symbol(std::make_shared<const SymbolNode>(
-      SymbolNode{layers.front().pointer(), {}, layers.front()->output_shape({})}));
+  Symbol symbol =
+      Symbol(std::make_shared<const SymbolNode>(SymbolNode{layers.front().pointer(), {}, layers.front()->output_shape({})}));
   const Symbol input = symbol;
   for (std::size_t i = 1; i < layers.size(); ++i) {
     if (layers[i]->class_name() == "InputLayer") fail("Sequential", "only the first layer may be an Input.");
@@ -178,8 +178,7 @@ std::vector<Tensor> Model::get_weights() const {
 
 void Model::set_weights(const std::vector<Tensor>& values) {
   const std::vector<Weight*> targets = weights();
-  if (values.size() != targets.size())
-    fail("set_weights", "the model has {} weights. Got {}.", targets.size(), values.size());
+  if (values.size() != targets.size()) fail("set_weights", "the model has {} weights. Got {}.", targets.size(), values.size());
   for (std::size_t i = 0; i < values.size(); ++i)
     if (values[i].shape() != targets[i]->shape)
       fail("set_weights", "weight {} ({}) has shape {}. Got {}.", i, targets[i]->name, to_string(targets[i]->shape),
@@ -199,7 +198,7 @@ void Model::compile(CompileOptions options) {
     fail("compile", "only models with one input and one output can be trained. This one has {} and {}.", state_->inputs.size(),
          state_->outputs.size());
   for (const std::string& metric : options.metrics) make_metric(metric, *options.loss);  // an unknown name fails here
-  (void)weights();                                                                       // what the engine knows, before it goes
+  (void)weights();  // what the engine knows, before it goes
   state_->programs.reset();
   state_->compiled = std::move(options);
 }
@@ -207,13 +206,17 @@ void Model::compile(CompileOptions options) {
 bool Model::is_compiled() const { return state_->compiled.has_value(); }
 
 const CompileOptions& Model::compiled() const {
-  if (!state_->compiled) fail("Model", "{} is not compiled. Call compile({{.optimizer = ..., .loss = ...}}) first.", state_->name);
+  if (!state_->compiled)
+    fail("Model", "{} is not compiled. Call compile({{.optimizer = ..., .loss = ...}}) first.", state_->name);
   return *state_->compiled;
 }
 
-std::string Model::engine_name() const { return std::string(state_->programs ? state_->programs->engine().name()
-                                                                             : make_engine(state_->compiled ? state_->compiled->engine : "",
-                                                                                           state_->compiled ? state_->compiled->device : "")->name()); }
+std::string Model::engine_name() const {
+  return std::string(state_->programs ? state_->programs->engine().name()
+                                      : make_engine(state_->compiled ? state_->compiled->engine : "",
+                                                    state_->compiled ? state_->compiled->device : "")
+                                            ->name());
+}
 
 double Model::learning_rate() const {
   return state_->programs ? state_->programs->learning_rate() : compiled().optimizer.learning_rate;

@@ -30,9 +30,12 @@ TEST(Model, TheReferenceCnnHasTheArticlesParameters) {
   EXPECT_NE(table.find("Model: \"sequential\"\n┏━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━┳━━━━━━━━━━━━━━━━━━━━━━━━┳━━━━━━━━━━━━━━━┓\n"
                        "┃ Layer (type)                    ┃ Output Shape           ┃       Param # ┃\n"),
             std::string::npos);
-  EXPECT_NE(table.find("│ conv2d_3 (Conv2D)               │ (None, 13, 13, 64)     │        36,928 │\n"), std::string::npos) << table;
-  EXPECT_NE(table.find(" Total params: 1,250,858 (4.77 MB)\n Trainable params: 1,250,858 (4.77 MB)\n Non-trainable params: 0 (0.00 B)\n"),
-            std::string::npos);
+  EXPECT_NE(table.find("│ conv2d_3 (Conv2D)               │ (None, 13, 13, 64)     │        36,928 │\n"), std::string::npos)
+      << table;
+  EXPECT_NE(
+      table.find(
+          " Total params: 1,250,858 (4.77 MB)\n Trainable params: 1,250,858 (4.77 MB)\n Non-trainable params: 0 (0.00 B)\n"),
+      std::string::npos);
 }
 
 // Every layer goes through this: shapes, weights, config round trip, one training step, the same predictions after a rebuild.
@@ -46,7 +49,9 @@ std::vector<LayerCase> layer_cases() {
   const Shape image{6, 5, 4};
   const auto one = [](LayerHandle layer) { return [layer](Symbol x) { return layer(x); }; };
   std::vector<LayerCase> cases{
-      {"Dense", {7}, one(Dense(3, {.activation = "gelu", .kernel_regularizer = L1L2(0.01, 0.02), .activity_regularizer = L2(0.001)}))},
+      {"Dense",
+       {7},
+       one(Dense(3, {.activation = "gelu", .kernel_regularizer = L1L2(0.01, 0.02), .activity_regularizer = L2(0.001)}))},
       {"DenseOnRows", {5, 7}, one(Dense(3))},
       {"Conv2D", image, one(Conv2D(6, {3, 2}, {.strides = {2, 1}, .padding = "same", .groups = 2, .activation = "silu"}))},
       {"Conv2DDilated", image, one(Conv2D(3, {2, 2}, {.dilation_rate = {2, 2}, .use_bias = false}))},
@@ -72,13 +77,28 @@ std::vector<LayerCase> layer_cases() {
       {"Reshape", image, one(Reshape({-1, 4}))},
       {"Permute", image, one(Permute({3, 1, 2}))},
       {"Flatten", image, one(Flatten())},
-      {"Add", image, [](Symbol x) { return Add()({x, ReLU()(x)}); }},
-      {"Subtract", image, [](Symbol x) { return Subtract()({x, ELU()(x)}); }},
-      {"Multiply", image, [](Symbol x) { return Multiply()({x, ELU()(x)}); }},
-      {"Average", image, [](Symbol x) { return Average()({x, ELU()(x), ReLU()(x)}); }},
-      {"Concatenate", image, [](Symbol x) { return Concatenate(2)({x, ELU()(x)}); }}};
-  for (const char* activation : {"relu", "relu6", "leaky_relu", "elu", "selu", "gelu", "silu", "sigmoid", "tanh", "softplus",
-                                 "softsign", "exponential", "hard_sigmoid", "hard_silu", "mish", "log_sigmoid", "celu", "softmax"})
+      {"Add", image,
+       [](Symbol x) {
+         return Add()({x, ReLU()(x)});
+       }},
+      {"Subtract", image,
+       [](Symbol x) {
+         return Subtract()({x, ELU()(x)});
+       }},
+      {"Multiply", image,
+       [](Symbol x) {
+         return Multiply()({x, ELU()(x)});
+       }},
+      {"Average", image,
+       [](Symbol x) {
+         return Average()({x, ELU()(x), ReLU()(x)});
+       }},
+      {"Concatenate", image, [](Symbol x) {
+         return Concatenate(2)({x, ELU()(x)});
+       }}};
+  for (const char* activation :
+       {"relu", "relu6", "leaky_relu", "elu", "selu", "gelu", "silu", "sigmoid", "tanh", "softplus", "softsign", "exponential",
+        "hard_sigmoid", "hard_silu", "mish", "log_sigmoid", "celu", "softmax"})
     cases.push_back({std::string("Activation_") + activation, {6}, one(Activation(activation))});
   return cases;
 }
@@ -110,7 +130,8 @@ TEST_P(Layers, InferShapesRoundTripAndTrain) {
   const Logs logs = model.train_on_batch(x, Tensor(expected));
   EXPECT_TRUE(std::isfinite(logs.at("loss")));
   const std::vector<Tensor> after = model.get_weights();
-  EXPECT_FALSE(std::ranges::equal(before[0].data<float>(), after[0].data<float>())) << "no gradient passes through " << each.name;
+  EXPECT_FALSE(std::ranges::equal(before[0].data<float>(), after[0].data<float>()))
+      << "no gradient passes through " << each.name;
   model.set_weights(before);
   const Tensor again = model.predict(x);
   EXPECT_TRUE(std::ranges::equal(predicted.data<float>(), again.data<float>()));
@@ -133,7 +154,8 @@ TEST(Layers, RefuseWhatDoesNotFit) {
   EXPECT_THROW(Sequential({Dense(3)}), Error);
   EXPECT_THROW(layer_from_config("Lambda", Json::object()), Error);
   EXPECT_THROW(layer_from_config("Dense", Json{{"units", 3}, {"frobnicate", 1}}), Error);
-  EXPECT_THROW(layer_from_config("Conv2D", Json{{"filters", 3}, {"kernel_size", {3, 3}}, {"data_format", "channels_first"}}), Error);
+  EXPECT_THROW(layer_from_config("Conv2D", Json{{"filters", 3}, {"kernel_size", {3, 3}}, {"data_format", "channels_first"}}),
+               Error);
   EXPECT_THROW(Initializer("glorot"), Error);
 }
 
@@ -146,10 +168,16 @@ TEST(Model, LearnsAndStopsEarly) {
     y.data<std::int32_t>()[row] = sum > 0;
   }
   Model model = Sequential({Input({8}), Dense(16, {.activation = "relu"}), Dropout(0.1), Dense(2, {.activation = "softmax"})});
-  model.compile({.optimizer = Adam({.learning_rate = 0.02}), .loss = "sparse_categorical_crossentropy", .metrics = {"accuracy"},
+  model.compile({.optimizer = Adam({.learning_rate = 0.02}),
+                 .loss = "sparse_categorical_crossentropy",
+                 .metrics = {"accuracy"},
                  .engine = "reference"});
-  const History history = model.fit(x, y, {.batch_size = 30, .epochs = 40, .verbose = 0, .validation_split = 0.25,
-                                           .callbacks = {EarlyStopping({.patience = 5, .restore_best_weights = true})}});
+  const History history = model.fit(x, y,
+                                    {.batch_size = 30,
+                                     .epochs = 40,
+                                     .verbose = 0,
+                                     .validation_split = 0.25,
+                                     .callbacks = {EarlyStopping({.patience = 5, .restore_best_weights = true})}});
   EXPECT_GT(model.evaluate(x, y).at("accuracy"), 0.9);
   EXPECT_EQ(history.values("val_loss").size(), history.epoch.size());
 }
@@ -189,9 +217,11 @@ TEST(Model, SaysWhatIsWrong) {
   EXPECT_THROW(model.compile({.optimizer = "adam"}), Error);                                   // no loss
   EXPECT_THROW(model.compile({.optimizer = "adam", .loss = "crossentropy"}), Error);
   EXPECT_THROW(model.compile({.optimizer = "adamm", .loss = "mse"}), Error);
-  model.compile({.optimizer = "adam", .loss = "sparse_categorical_crossentropy", .metrics = {"accuracy"}, .engine = "reference"});
+  model.compile(
+      {.optimizer = "adam", .loss = "sparse_categorical_crossentropy", .metrics = {"accuracy"}, .engine = "reference"});
   EXPECT_THROW(model.fit(Tensor({3, 5}), Tensor({3}, DType::kInt32), {.verbose = 0}), Error);
-  EXPECT_THROW(model.fit(Tensor({3, 4}), Tensor::of<std::int32_t>({3}, {0, 1, 2}), {.verbose = 0}), Error);  // label 2 of 2 classes
+  EXPECT_THROW(model.fit(Tensor({3, 4}), Tensor::of<std::int32_t>({3}, {0, 1, 2}), {.verbose = 0}),
+               Error);  // label 2 of 2 classes
   EXPECT_THROW(model.predict(Tensor({3, 5})), Error);
   EXPECT_THROW(model.set_weights({Tensor({4, 2})}), Error);
   EXPECT_THROW(model.set_weights({Tensor({2, 4}), Tensor({2})}), Error);

@@ -60,7 +60,8 @@ Programs::Compiled& Programs::get(const GraphRequest& request) {
 // Never the last training program: it keeps the optimizer's variables alive.
 void Programs::evict() {
   while (compiled_.size() > kMaxPrograms) {
-    const auto trainers = std::ranges::count(compiled_, Purpose::kTraining, [](const Compiled& each) { return each.request.purpose; });
+    const auto trainers =
+        std::ranges::count(compiled_, Purpose::kTraining, [](const Compiled& each) { return each.request.purpose; });
     auto last = std::prev(compiled_.end());
     while (last->request.purpose == Purpose::kTraining && trainers == 1) --last;
     compiled_.erase(last);
@@ -110,7 +111,8 @@ bool Programs::has_trainer() const {
 }
 
 Programs::Compiled& Programs::trainer() {
-  const auto found = std::ranges::find(compiled_, Purpose::kTraining, [](const Compiled& each) { return each.request.purpose; });
+  const auto found =
+      std::ranges::find(compiled_, Purpose::kTraining, [](const Compiled& each) { return each.request.purpose; });
   if (found != compiled_.end()) return *found;
   // Batch 1 is the cheapest program that has the optimizer's variables.
   return get({.purpose = Purpose::kTraining, .batch_size = 1, .seed = seed()});
@@ -118,7 +120,8 @@ Programs::Compiled& Programs::trainer() {
 
 void Programs::set_learning_rate(double value) {
   learning_rate_ = value;
-  const auto found = std::ranges::find(compiled_, Purpose::kTraining, [](const Compiled& each) { return each.request.purpose; });
+  const auto found =
+      std::ranges::find(compiled_, Purpose::kTraining, [](const Compiled& each) { return each.request.purpose; });
   if (found != compiled_.end())
     found->program->write(variable_id(found->graph, kLearningRateVariable), Tensor::scalar(static_cast<float>(value)));
 }
@@ -136,7 +139,8 @@ OptimizerState Programs::optimizer_state() {
     for (const Weight& weight : layer->weights()) {
       if (!layer->trainable || weight.is_statistic) continue;
       auto& slots = result.slots.emplace_back();
-      for (const std::string& slot : rule.slots()) slots.push_back(read(slot_variable_name(variable_name(*layer, weight), slot)));
+      for (const std::string& slot : rule.slots())
+        slots.push_back(read(slot_variable_name(variable_name(*layer, weight), slot)));
     }
   return result;
 }
@@ -154,8 +158,8 @@ void Programs::set_optimizer_state(const OptimizerState& value) {
         fail("optimizer state", "the slots of {} are missing.", variable_name(*layer, weight));
       for (std::size_t slot = 0; slot < rule.slots().size(); ++slot) {
         if (value.slots[at][slot].shape() != weight.shape)
-          fail("optimizer state", "a slot of {} must have shape {}. Got {}.", variable_name(*layer, weight), to_string(weight.shape),
-               to_string(value.slots[at][slot].shape()));
+          fail("optimizer state", "a slot of {} must have shape {}. Got {}.", variable_name(*layer, weight),
+               to_string(weight.shape), to_string(value.slots[at][slot].shape()));
         writes.emplace_back(slot_variable_name(variable_name(*layer, weight), rule.slots()[slot]), &value.slots[at][slot]);
       }
       ++at;

@@ -51,7 +51,8 @@ std::string repeat(const char* what, int count) {
   return text;
 }
 
-std::string rule(const std::vector<Column>& columns, const char* left, const char* line, const char* middle, const char* right) {
+std::string rule(const std::vector<Column>& columns, const char* left, const char* line, const char* middle,
+                 const char* right) {
   std::string text = left;
   for (std::size_t i = 0; i < columns.size(); ++i) text += (i ? middle : "") + repeat(line, columns[i].width + 2);
   return text + right + "\n";
@@ -102,8 +103,10 @@ std::string connections(const Model& model, const Layer* layer) {
     if (node.layer.get() != layer) continue;
     for (const int input : node.inputs) {
       int call = 0;
-      for (int i = 0; i < input; ++i) call += model.nodes()[static_cast<std::size_t>(i)].layer == model.nodes()[static_cast<std::size_t>(input)].layer;
-      text += fmt::format("{}{}[{}][0]", text.empty() ? "" : ",\n", model.nodes()[static_cast<std::size_t>(input)].layer->name, call);
+      for (int i = 0; i < input; ++i)
+        call += model.nodes()[static_cast<std::size_t>(i)].layer == model.nodes()[static_cast<std::size_t>(input)].layer;
+      text += fmt::format("{}{}[{}][0]", text.empty() ? "" : ",\n", model.nodes()[static_cast<std::size_t>(input)].layer->name,
+                          call);
     }
   }
   return text.empty() ? "-" : text;
@@ -114,7 +117,8 @@ std::vector<Column> make_columns(bool sequential, int width) {
   if (width <= 0) width = 80;
   const auto scaled = [&](int at_80) { return std::max(8, at_80 * width / 80); };
   if (sequential) return {{"Layer (type)", scaled(31)}, {"Output Shape", scaled(22)}, {"Param #", scaled(13), true}};
-  return {{"Layer (type)", scaled(19)}, {"Output Shape", scaled(17)}, {"Param #", scaled(10), true}, {"Connected to", scaled(17)}};
+  return {
+      {"Layer (type)", scaled(19)}, {"Output Shape", scaled(17)}, {"Param #", scaled(10), true}, {"Connected to", scaled(17)}};
 }
 
 }  // namespace
@@ -135,7 +139,8 @@ std::string Model::summary_text(int width) const {
     }
     if (is_sequential() && layer->class_name() == "InputLayer") continue;
     const auto node = std::ranges::find(nodes(), layer, &ModelNode::layer);
-    std::vector<std::string> cells{fmt::format("{} ({})", layer->name, layer->class_name()), to_string(node->shape), with_commas(params)};
+    std::vector<std::string> cells{fmt::format("{} ({})", layer->name, layer->class_name()), to_string(node->shape),
+                                   with_commas(params)};
     if (!is_sequential()) cells.push_back(connections(*this, layer.get()));
     text += (first ? "" : rule(columns, "├", "─", "┼", "┤")) + row(columns, cells, "│");
     first = false;

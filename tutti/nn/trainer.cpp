@@ -66,7 +66,8 @@ Tensor target_for(const LossFunction& loss, const Tensor& y, const Shape& predic
 // One run of a training or evaluation program.
 double run_step(Programs::Compiled& compiled, const LossFunction& loss, const Batch& batch, Meter& meter) {
   const Graph& graph = compiled.graph;
-  const ValueId x = *graph.find_input("x"), prediction = *graph.find_output("prediction"), loss_value = *graph.find_output("loss");
+  const ValueId x = *graph.find_input("x"), prediction = *graph.find_output("prediction"),
+                loss_value = *graph.find_output("loss");
   if (batch.x.shape() != graph.shape(x))
     fail("fit", "the model takes {}. The data has {}.", to_string(graph.shape(x)), to_string(batch.x.shape()));
   const Tensor target = target_for(loss, batch.y, graph.shape(prediction));
@@ -164,8 +165,11 @@ class Fit {
     state_.step = state_.samples = 0;
     for (const CallbackPtr& callback : callbacks_) callback->on_epoch_begin(state_);
     Meter meter(model_.compiled());
-    Batches batches(data_, {.batch_size = options_.batch_size, .shuffle = options_.shuffle, .seed = seed_,
-                            .epoch = static_cast<std::uint64_t>(epoch), .augmentations = options_.augmentations});
+    Batches batches(data_, {.batch_size = options_.batch_size,
+                            .shuffle = options_.shuffle,
+                            .seed = seed_,
+                            .epoch = static_cast<std::uint64_t>(epoch),
+                            .augmentations = options_.augmentations});
     bool stopped_inside = false;
     while (const auto batch = batches.next()) {
       Programs& programs = Programs::of(model_);
@@ -182,7 +186,8 @@ class Fit {
     Logs logs = meter.logs();
     if (options_.validation && !stopped_inside) {
       const int batch_size = options_.validation_batch_size > 0 ? options_.validation_batch_size : options_.batch_size;
-      for (const auto& [name, value] : evaluate_all(model_, *options_.validation, batch_size).logs("val_")) logs.set(name, value);
+      for (const auto& [name, value] : evaluate_all(model_, *options_.validation, batch_size).logs("val_"))
+        logs.set(name, value);
     }
     for (const CallbackPtr& callback : callbacks_) callback->on_epoch_end(state_, logs);
     history_.epoch.push_back(epoch);
@@ -282,7 +287,8 @@ Tensor Model::predict(const Dataset& data, PredictOptions options) {
 
 Logs Model::train_on_batch(const Tensor& x, const Tensor& y) {
   Meter meter(compiled());
-  const GraphRequest request{.purpose = Purpose::kTraining, .batch_size = x.shape().rank() > 0 ? x.shape()[0] : 0, .seed = seed()};
+  const GraphRequest request{
+      .purpose = Purpose::kTraining, .batch_size = x.shape().rank() > 0 ? x.shape()[0] : 0, .seed = seed()};
   Programs& programs = Programs::of(*this);
   run_step(programs.get(request), *compiled().loss, {x.cast(DType::kFloat32), y}, meter);
   programs.mark_trained();

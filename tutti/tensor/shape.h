@@ -21,15 +21,25 @@ DType dtype_of_name(std::string_view name);
 template <class T>
 DType dtype_of();
 template <>
-inline DType dtype_of<float>() { return DType::kFloat32; }
+inline DType dtype_of<float>() {
+  return DType::kFloat32;
+}
 template <>
-inline DType dtype_of<double>() { return DType::kFloat64; }
+inline DType dtype_of<double>() {
+  return DType::kFloat64;
+}
 template <>
-inline DType dtype_of<std::int32_t>() { return DType::kInt32; }
+inline DType dtype_of<std::int32_t>() {
+  return DType::kInt32;
+}
 template <>
-inline DType dtype_of<std::int64_t>() { return DType::kInt64; }
+inline DType dtype_of<std::int64_t>() {
+  return DType::kInt64;
+}
 template <>
-inline DType dtype_of<std::uint8_t>() { return DType::kUInt8; }
+inline DType dtype_of<std::uint8_t>() {
+  return DType::kUInt8;
+}
 
 // The extents of an array, outermost first; images are (n, h, w, c). A scalar has rank 0. In layers, an
 // extent of -1 stands for the batch size that is not known yet.

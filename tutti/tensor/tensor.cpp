@@ -12,7 +12,8 @@ namespace tutti {
 namespace {
 
 std::shared_ptr<std::byte> allocate(std::size_t bytes) {
-  const std::size_t rounded = std::max<std::size_t>(1, (bytes + Tensor::kAlignment - 1) / Tensor::kAlignment) * Tensor::kAlignment;
+  const std::size_t rounded =
+      std::max<std::size_t>(1, (bytes + Tensor::kAlignment - 1) / Tensor::kAlignment) * Tensor::kAlignment;
   auto* memory = static_cast<std::byte*>(std::aligned_alloc(Tensor::kAlignment, rounded));
   if (!memory) throw std::bad_alloc();
   return {memory, [](std::byte* pointer) { std::free(pointer); }};
@@ -33,11 +34,16 @@ void convert(const void* from, void* to, std::int64_t count) {
 template <class Function>
 void with_type(DType dtype, Function function) {
   switch (dtype) {
-    case DType::kFloat32: return function(float{});
-    case DType::kFloat64: return function(double{});
-    case DType::kInt32: return function(std::int32_t{});
-    case DType::kInt64: return function(std::int64_t{});
-    case DType::kUInt8: return function(std::uint8_t{});
+    case DType::kFloat32:
+      return function(float{});
+    case DType::kFloat64:
+      return function(double{});
+    case DType::kInt32:
+      return function(std::int32_t{});
+    case DType::kInt64:
+      return function(std::int64_t{});
+    case DType::kUInt8:
+      return function(std::uint8_t{});
   }
 }
 
@@ -63,8 +69,7 @@ Tensor Tensor::of(Shape shape, std::span<const T> values) {
 
 template <class T>
 std::span<T> Tensor::data() {
-  if (dtype() != dtype_of<T>())
-    fail("Tensor", "the elements are {}. Asked for {}.", name_of(dtype()), name_of(dtype_of<T>()));
+  if (dtype() != dtype_of<T>()) fail("Tensor", "the elements are {}. Asked for {}.", name_of(dtype()), name_of(dtype_of<T>()));
   return {static_cast<T*>(raw()), static_cast<std::size_t>(elements())};
 }
 
@@ -73,9 +78,9 @@ std::span<const T> Tensor::data() const {
   return const_cast<Tensor*>(this)->data<T>();
 }
 
-#define TUTTI_INSTANTIATE(T)                                  \
-  template Tensor Tensor::of<T>(Shape, std::span<const T>);   \
-  template std::span<T> Tensor::data<T>();                    \
+#define TUTTI_INSTANTIATE(T)                                \
+  template Tensor Tensor::of<T>(Shape, std::span<const T>); \
+  template std::span<T> Tensor::data<T>();                  \
   template std::span<const T> Tensor::data<T>() const;
 TUTTI_INSTANTIATE(float)
 TUTTI_INSTANTIATE(double)

@@ -16,14 +16,18 @@ struct ConstView {
   DType dtype = DType::kFloat32;
   const Shape* shape = nullptr;  // outlives the view
   template <class T>
-  const T* as() const { return static_cast<const T*>(data); }
+  const T* as() const {
+    return static_cast<const T*>(data);
+  }
 };
 struct View {
   void* data = nullptr;
   DType dtype = DType::kFloat32;
   const Shape* shape = nullptr;
   template <class T>
-  T* as() const { return static_cast<T*>(data); }
+  T* as() const {
+    return static_cast<T*>(data);
+  }
   operator ConstView() const { return {data, dtype, shape}; }
 };
 
@@ -46,7 +50,9 @@ class Tensor {
     return of(std::move(shape), std::span<const T>(values.begin(), values.size()));
   }
   template <class T>
-  static Tensor scalar(T value) { return of(Shape{}, std::span<const T>(&value, 1)); }
+  static Tensor scalar(T value) {
+    return of(Shape{}, std::span<const T>(&value, 1));
+  }
 
   const Shape& shape() const { return type_.shape; }
   DType dtype() const { return type_.dtype; }

@@ -4,8 +4,8 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
-#include <cmath>
 #include <unistd.h>
+#include <cmath>
 
 #include <filesystem>
 #include <fstream>
@@ -45,7 +45,8 @@ class Recording {
 
 Model one_weight() {
   Model model = Sequential({Input({1}), Dense(1, {.use_bias = false})});
-  model.compile({.optimizer = SGD({.learning_rate = 0.1}), .loss = "mse", .metrics = {"accuracy", "mse"}, .engine = "reference"});
+  model.compile(
+      {.optimizer = SGD({.learning_rate = 0.1}), .loss = "mse", .metrics = {"accuracy", "mse"}, .engine = "reference"});
   return model;
 }
 
@@ -61,12 +62,21 @@ CallbackPtr make_callback(const nlohmann::json& scenario) {
   const std::string monitor = k.value("monitor", std::string("val_loss")), mode = k.value("mode", std::string("auto"));
   const int verbose = k.value("verbose", 0), patience = k.value("patience", scenario["callback"] == "EarlyStopping" ? 0 : 10);
   if (scenario["callback"] == "EarlyStopping")
-    return EarlyStopping({.monitor = monitor, .min_delta = k.value("min_delta", 0.0), .patience = patience, .verbose = verbose,
-                          .mode = mode, .baseline = k.contains("baseline") ? std::optional(k["baseline"].get<double>()) : std::nullopt,
+    return EarlyStopping({.monitor = monitor,
+                          .min_delta = k.value("min_delta", 0.0),
+                          .patience = patience,
+                          .verbose = verbose,
+                          .mode = mode,
+                          .baseline = k.contains("baseline") ? std::optional(k["baseline"].get<double>()) : std::nullopt,
                           .restore_best_weights = k.value("restore_best_weights", false),
                           .start_from_epoch = k.value("start_from_epoch", 0)});
-  return ReduceLROnPlateau({.monitor = monitor, .factor = k.value("factor", 0.1), .patience = patience, .verbose = verbose,
-                            .mode = mode, .min_delta = k.value("min_delta", 1e-4), .cooldown = k.value("cooldown", 0),
+  return ReduceLROnPlateau({.monitor = monitor,
+                            .factor = k.value("factor", 0.1),
+                            .patience = patience,
+                            .verbose = verbose,
+                            .mode = mode,
+                            .min_delta = k.value("min_delta", 1e-4),
+                            .cooldown = k.value("cooldown", 0),
                             .min_lr = k.value("min_lr", 0.0)});
 }
 
@@ -116,7 +126,8 @@ TEST(Callbacks, DecideAsKeras3Did) {
       callback->on_epoch_end(state, logs);
       const auto& wanted = scenario["trace"][static_cast<std::size_t>(epochs)];
       EXPECT_EQ(state.stop_training, wanted["stop"].get<bool>()) << "epoch " << epochs;
-      EXPECT_NEAR(model.learning_rate(), wanted["lr"].get<double>(), 1e-6 * wanted["lr"].get<double>() + 1e-12) << "epoch " << epochs;
+      EXPECT_NEAR(model.learning_rate(), wanted["lr"].get<double>(), 1e-6 * wanted["lr"].get<double>() + 1e-12)
+          << "epoch " << epochs;
       ++epochs;
       if (state.stop_training) break;
     }
@@ -165,7 +176,8 @@ TEST(ModelCheckpoint, SavesTheBestUnderAFormattedName) {
   EXPECT_TRUE(fs::exists(folder / "w.01-1.00.h5"));
   EXPECT_FALSE(fs::exists(folder / "w.02-nan.h5"));
   EXPECT_TRUE(fs::exists(folder / "w.03-0.50.h5"));
-  EXPECT_NE(recording.recorder->shown.find("Epoch 1: val_loss improved from None to 1.00000, saving model to"), std::string::npos);
+  EXPECT_NE(recording.recorder->shown.find("Epoch 1: val_loss improved from None to 1.00000, saving model to"),
+            std::string::npos);
   EXPECT_NE(recording.recorder->shown.find("Epoch 2: val_loss did not improve from 1.00000"), std::string::npos);
   Logs logs{{"loss", 1.0}};
   EXPECT_THROW(callback->on_epoch_end(state, logs), Error);  // the name needs val_loss

@@ -94,7 +94,8 @@ Schedule exponential_decay(double rate, double factor) {
 }
 
 Schedule cosine_decay(double rate, int epochs, double alpha, int warmup) {
-  if (epochs < 1 || warmup < 0) fail("cosine_decay", "epochs must be positive and warmup not negative. Got {} and {}.", epochs, warmup);
+  if (epochs < 1 || warmup < 0)
+    fail("cosine_decay", "epochs must be positive and warmup not negative. Got {} and {}.", epochs, warmup);
   return [=](int epoch, double) {
     if (epoch < warmup) return rate * (epoch + 1) / (warmup + 1);
     const double progress = std::min(1.0, static_cast<double>(epoch - warmup) / epochs);

@@ -41,7 +41,10 @@ class CSVLoggerCallback : public Callback {
     file_ << state.epoch;
     for (const std::string& key : keys_) {
       file_ << options_.separator;
-      if (const auto value = logs.find(key)) file_ << fmt::format("{}", *value); else file_ << "NA";
+      if (const auto value = logs.find(key))
+        file_ << fmt::format("{}", *value);
+      else
+        file_ << "NA";
     }
     file_ << "\n" << std::flush;
     check();
@@ -95,6 +98,8 @@ CallbackPtr CSVLogger(std::filesystem::path path, CSVLoggerOptions options) {
   return std::make_shared<CSVLoggerCallback>(std::move(path), options);
 }
 CallbackPtr TerminateOnNaN() { return std::make_shared<TerminateOnNaNCallback>(); }
-CallbackPtr LambdaCallback(LambdaCallbackOptions options) { return std::make_shared<LambdaCallbackCallback>(std::move(options)); }
+CallbackPtr LambdaCallback(LambdaCallbackOptions options) {
+  return std::make_shared<LambdaCallbackCallback>(std::move(options));
+}
 
 }  // namespace tutti

@@ -12,8 +12,10 @@ namespace {
 class ModelCheckpointCallback : public Callback {
  public:
   ModelCheckpointCallback(std::string filepath, ModelCheckpointOptions options)
-      : filepath_(std::move(filepath)), options_(std::move(options)),
-        monitor_("ModelCheckpoint", options_.monitor, options_.mode), best_(options_.initial_value_threshold) {}
+      : filepath_(std::move(filepath)),
+        options_(std::move(options)),
+        monitor_("ModelCheckpoint", options_.monitor, options_.mode),
+        best_(options_.initial_value_threshold) {}
 
   void on_epoch_end(FitState& state, Logs& logs) override {
     const std::string path = format_path(filepath_, state.epoch + 1, logs);

@@ -77,7 +77,8 @@ class ProgressBarCallback : public Callback {
     const std::string head = fmt::format("{}/{}", state.step, state.steps);
     const std::string total = duration_text(std::ceil(seconds(begin_, now)));
     if (verbose_ == 1 && display().is_interactive()) {
-      display().live("fit", fmt::format("\x1b[1m{}\x1b[0m \x1b[32m{}\x1b[0m \x1b[1m{}\x1b[0m {}", head, repeat("━", kBarWidth), total, tail));
+      display().live("fit", fmt::format("\x1b[1m{}\x1b[0m \x1b[32m{}\x1b[0m \x1b[1m{}\x1b[0m {}", head, repeat("━", kBarWidth),
+                                        total, tail));
       display().text("\n");
     } else {
       display().text(fmt::format("{} - {} - {}\n", head, total, tail));
@@ -85,7 +86,9 @@ class ProgressBarCallback : public Callback {
   }
 
  private:
-  static double seconds(Clock::time_point from, Clock::time_point to) { return std::chrono::duration<double>(to - from).count(); }
+  static double seconds(Clock::time_point from, Clock::time_point to) {
+    return std::chrono::duration<double>(to - from).count();
+  }
 
   // Of one step, the first left out where there are others.
   double step_seconds(const FitState& state) const {
@@ -97,9 +100,9 @@ class ProgressBarCallback : public Callback {
     const auto done = static_cast<int>(kBarWidth * state.step / std::max<std::int64_t>(1, state.steps));
     const double per_step = step_seconds(state);
     const double left = per_step * static_cast<double>(state.steps - state.step);
-    return fmt::format("\x1b[1m{}/{}\x1b[0m \x1b[32m{}\x1b[0m\x1b[37m{}\x1b[0m \x1b[1m{}\x1b[0m {} - {:.0f} images/s", state.step, state.steps,
-                       repeat("━", done), repeat("━", kBarWidth - done), duration_text(left), step_text(per_step),
-                       per_step > 0 ? static_cast<double>(state.batch_size) / per_step : 0.0);
+    return fmt::format("\x1b[1m{}/{}\x1b[0m \x1b[32m{}\x1b[0m\x1b[37m{}\x1b[0m \x1b[1m{}\x1b[0m {} - {:.0f} images/s",
+                       state.step, state.steps, repeat("━", done), repeat("━", kBarWidth - done), duration_text(left),
+                       step_text(per_step), per_step > 0 ? static_cast<double>(state.batch_size) / per_step : 0.0);
   }
 
   int verbose_;

@@ -16,7 +16,8 @@ class ReLULayer : public ElementwiseLayer {
  public:
   explicit ReLULayer(ReLUOptions options) : options_(std::move(options)) {
     name = options_.name;
-    if (options_.max_value && *options_.max_value < 0) fail("ReLU", "max_value must not be negative. Got {}.", *options_.max_value);
+    if (options_.max_value && *options_.max_value < 0)
+      fail("ReLU", "max_value must not be negative. Got {}.", *options_.max_value);
     if (options_.negative_slope < 0) fail("ReLU", "negative_slope must not be negative. Got {}.", options_.negative_slope);
     if (options_.threshold != 0) fail("ReLU", "a threshold other than 0 is not supported. Got {}.", options_.threshold);
   }
@@ -29,7 +30,8 @@ class ReLULayer : public ElementwiseLayer {
   ValueId call(LayerContext& context, std::span<const ValueId> inputs) const override {
     Graph& graph = context.graph();
     using Kind = op::ActivationKind;
-    if (options_.max_value == 6.0 && options_.negative_slope == 0.0) return graph.add1(op::Activation{Kind::kRelu6}, {inputs[0]});
+    if (options_.max_value == 6.0 && options_.negative_slope == 0.0)
+      return graph.add1(op::Activation{Kind::kRelu6}, {inputs[0]});
     const ValueId y = options_.negative_slope == 0.0
                           ? graph.add1(op::Activation{Kind::kRelu}, {inputs[0]})
                           : graph.add1(op::Activation{Kind::kLeakyRelu, options_.negative_slope}, {inputs[0]});
@@ -99,7 +101,9 @@ LayerPtr make_elu(double alpha) {
 }  // namespace
 
 LayerHandle ReLU(ReLUOptions options) { return LayerPtr(std::make_shared<ReLULayer>(std::move(options))); }
-LayerHandle LeakyReLU(double negative_slope, NameOption options) { return named(make_leaky_relu(negative_slope), std::move(options)); }
+LayerHandle LeakyReLU(double negative_slope, NameOption options) {
+  return named(make_leaky_relu(negative_slope), std::move(options));
+}
 LayerHandle ELU(double alpha, NameOption options) { return named(make_elu(alpha), std::move(options)); }
 LayerHandle Softmax(NameOption options) { return named(std::make_shared<SoftmaxLayer>(), std::move(options)); }
 LayerHandle Rescaling(double scale, double offset, NameOption options) {
@@ -121,7 +125,8 @@ LayerPtr leaky_relu_from_config(ConfigReader& reader) {
 LayerPtr elu_from_config(ConfigReader& reader) { return make_elu(reader.number("alpha", 1.0)); }
 
 LayerPtr softmax_from_config(ConfigReader& reader) {
-  if (const Json* axis = reader.find("axis"); axis && *axis != -1) reader.refuse("only axis -1 is supported. Got {}.", axis->dump());
+  if (const Json* axis = reader.find("axis"); axis && *axis != -1)
+    reader.refuse("only axis -1 is supported. Got {}.", axis->dump());
   return std::make_shared<SoftmaxLayer>();
 }
 

@@ -117,10 +117,16 @@ void ConfigReader::constraint(const char* key) {
 }
 
 void ConfigReader::refuse_unknown_keys() const {
-  static const std::set<std::string, std::less<>> kCommon = {
-      "name", "trainable", "dtype", "batch_input_shape", "batch_shape", "input_dtype", "input_shape", "build_config", "module",
-      "registered_name", "sparse", "ragged", "optional", "quantization_config", "lora_rank", "lora_alpha", "shape", "seed",
-      "noise_shape", "autocast"};
+  static const std::set<std::string, std::less<>> kCommon = {"name",        "trainable",
+                                                             "dtype",       "batch_input_shape",
+                                                             "batch_shape", "input_dtype",
+                                                             "input_shape", "build_config",
+                                                             "module",      "registered_name",
+                                                             "sparse",      "ragged",
+                                                             "optional",    "quantization_config",
+                                                             "lora_rank",   "lora_alpha",
+                                                             "shape",       "seed",
+                                                             "noise_shape", "autocast"};
   for (const auto& [key, value] : config_.items())
     if (!known_.contains(key) && !kCommon.contains(key) && !value.is_null())
       refuse("the config has a key that tutti does not know: {} = {}.", key, value.dump());

@@ -21,7 +21,8 @@ op::ConvAttributes conv_attributes(const Window& window, const Shape& input, int
 class Conv2DLayer : public Layer {
  public:
   Conv2DLayer(int filters, std::array<int, 2> kernel_size, Conv2DOptions options)
-      : filters_(filters), options_(std::move(options)),
+      : filters_(filters),
+        options_(std::move(options)),
         window_{kernel_size, options_.strides, options_.dilation_rate, options_.padding == "same"} {
     name = options_.name;
     if (filters < 1 || options_.groups < 1 || filters % options_.groups != 0)
@@ -57,8 +58,10 @@ class Conv2DLayer : public Layer {
     return output;
   }
   void build(std::span<const Shape> inputs) override {
-    weights_.push_back({"kernel", {window_.size[0], window_.size[1], inputs[0][3] / options_.groups, filters_},
-                        options_.kernel_initializer, options_.kernel_regularizer});
+    weights_.push_back({"kernel",
+                        {window_.size[0], window_.size[1], inputs[0][3] / options_.groups, filters_},
+                        options_.kernel_initializer,
+                        options_.kernel_regularizer});
     if (options_.use_bias) weights_.push_back({"bias", {filters_}, options_.bias_initializer, options_.bias_regularizer});
   }
   ValueId call(LayerContext& context, std::span<const ValueId> inputs) const override {
@@ -88,7 +91,8 @@ ValueId depthwise(LayerContext& context, ValueId x, const Window& window, ValueI
 class DepthwiseConv2DLayer : public Layer {
  public:
   DepthwiseConv2DLayer(std::array<int, 2> kernel_size, DepthwiseConv2DOptions options)
-      : options_(std::move(options)), window_{kernel_size, options_.strides, options_.dilation_rate, options_.padding == "same"} {
+      : options_(std::move(options)),
+        window_{kernel_size, options_.strides, options_.dilation_rate, options_.padding == "same"} {
     name = options_.name;
     if (options_.depth_multiplier < 1)
       fail("DepthwiseConv2D", "depth_multiplier must be positive. Got {}.", options_.depth_multiplier);
@@ -118,10 +122,13 @@ class DepthwiseConv2DLayer : public Layer {
   }
   void build(std::span<const Shape> inputs) override {
     const std::int64_t channels = inputs[0][3];
-    weights_.push_back({"kernel", {window_.size[0], window_.size[1], channels, options_.depth_multiplier},
-                        options_.depthwise_initializer, options_.depthwise_regularizer});
+    weights_.push_back({"kernel",
+                        {window_.size[0], window_.size[1], channels, options_.depth_multiplier},
+                        options_.depthwise_initializer,
+                        options_.depthwise_regularizer});
     if (options_.use_bias)
-      weights_.push_back({"bias", {channels * options_.depth_multiplier}, options_.bias_initializer, options_.bias_regularizer});
+      weights_.push_back(
+          {"bias", {channels * options_.depth_multiplier}, options_.bias_initializer, options_.bias_regularizer});
   }
   ValueId call(LayerContext& context, std::span<const ValueId> inputs) const override {
     const auto bias = options_.use_bias ? std::optional(context.weight(1)) : std::nullopt;
@@ -137,11 +144,13 @@ class DepthwiseConv2DLayer : public Layer {
 class SeparableConv2DLayer : public Layer {
  public:
   SeparableConv2DLayer(int filters, std::array<int, 2> kernel_size, SeparableConv2DOptions options)
-      : filters_(filters), options_(std::move(options)),
+      : filters_(filters),
+        options_(std::move(options)),
         window_{kernel_size, options_.strides, options_.dilation_rate, options_.padding == "same"} {
     name = options_.name;
     if (filters < 1 || options_.depth_multiplier < 1)
-      fail("SeparableConv2D", "filters and depth_multiplier must be positive. Got {} and {}.", filters, options_.depth_multiplier);
+      fail("SeparableConv2D", "filters and depth_multiplier must be positive. Got {} and {}.", filters,
+           options_.depth_multiplier);
     check_activation("SeparableConv2D", options_.activation);
   }
   std::string class_name() const override { return "SeparableConv2D"; }
@@ -171,10 +180,14 @@ class SeparableConv2DLayer : public Layer {
   }
   void build(std::span<const Shape> inputs) override {
     const std::int64_t channels = inputs[0][3];
-    weights_.push_back({"depthwise_kernel", {window_.size[0], window_.size[1], channels, options_.depth_multiplier},
-                        options_.depthwise_initializer, options_.depthwise_regularizer});
-    weights_.push_back({"pointwise_kernel", {1, 1, channels * options_.depth_multiplier, filters_},
-                        options_.pointwise_initializer, options_.pointwise_regularizer});
+    weights_.push_back({"depthwise_kernel",
+                        {window_.size[0], window_.size[1], channels, options_.depth_multiplier},
+                        options_.depthwise_initializer,
+                        options_.depthwise_regularizer});
+    weights_.push_back({"pointwise_kernel",
+                        {1, 1, channels * options_.depth_multiplier, filters_},
+                        options_.pointwise_initializer,
+                        options_.pointwise_regularizer});
     if (options_.use_bias) weights_.push_back({"bias", {filters_}, options_.bias_initializer, options_.bias_regularizer});
   }
   ValueId call(LayerContext& context, std::span<const ValueId> inputs) const override {
@@ -212,7 +225,8 @@ void read_common(ConfigReader& reader, Options& options) {
 void add_penalty(LayerContext& context, ValueId y, double l1, double l2) {
   Graph& graph = context.graph();
   const auto add = [&](op::ReduceKind kind, double factor) {
-    if (factor != 0.0) context.add_loss(graph.add1(op::Affine{.scale = factor}, {graph.add1(op::Reduce{kind, {}, false}, {y})}));
+    if (factor != 0.0)
+      context.add_loss(graph.add1(op::Affine{.scale = factor}, {graph.add1(op::Reduce{kind, {}, false}, {y})}));
   };
   add(op::ReduceKind::kSumAbs, l1);
   add(op::ReduceKind::kSumSquares, l2);

@@ -204,7 +204,9 @@ LayerPtr flatten_from_config(ConfigReader& reader) {
   return std::make_shared<FlattenLayer>();
 }
 
-LayerPtr reshape_from_config(ConfigReader& reader) { return std::make_shared<ReshapeLayer>(Shape(reader.integers("target_shape"))); }
+LayerPtr reshape_from_config(ConfigReader& reader) {
+  return std::make_shared<ReshapeLayer>(Shape(reader.integers("target_shape")));
+}
 
 LayerPtr permute_from_config(ConfigReader& reader) {
   const std::vector<std::int64_t> dims = reader.integers("dims");

@@ -40,7 +40,8 @@ Border border_from_config(ConfigReader& reader, const char* key, Border fallback
 class ZeroPadding2DLayer : public Layer {
  public:
   explicit ZeroPadding2DLayer(Border padding) : padding_(padding) {
-    if (std::ranges::any_of(padding, [](int extent) { return extent < 0; })) fail("ZeroPadding2D", "padding must not be negative.");
+    if (std::ranges::any_of(padding, [](int extent) { return extent < 0; }))
+      fail("ZeroPadding2D", "padding must not be negative.");
   }
   std::string class_name() const override { return "ZeroPadding2D"; }
   Json config() const override { return {{"padding", border_config(padding_)}, {"data_format", "channels_last"}}; }
@@ -59,7 +60,8 @@ class ZeroPadding2DLayer : public Layer {
 class Cropping2DLayer : public Layer {
  public:
   explicit Cropping2DLayer(Border cropping) : cropping_(cropping) {
-    if (std::ranges::any_of(cropping, [](int extent) { return extent < 0; })) fail("Cropping2D", "cropping must not be negative.");
+    if (std::ranges::any_of(cropping, [](int extent) { return extent < 0; }))
+      fail("Cropping2D", "cropping must not be negative.");
   }
   std::string class_name() const override { return "Cropping2D"; }
   Json config() const override { return {{"cropping", border_config(cropping_)}, {"data_format", "channels_last"}}; }

@@ -10,9 +10,9 @@ struct MergeRow {
   const char* class_name;
   op::BinaryKind kind;
 };
-constexpr MergeRow kMerges[] = {{"Add", op::BinaryKind::kAdd},         {"Subtract", op::BinaryKind::kSub},
-                                {"Multiply", op::BinaryKind::kMul},    {"Average", op::BinaryKind::kAdd},
-                                {"Maximum", op::BinaryKind::kMax},     {"Minimum", op::BinaryKind::kMin}};
+constexpr MergeRow kMerges[] = {{"Add", op::BinaryKind::kAdd},      {"Subtract", op::BinaryKind::kSub},
+                                {"Multiply", op::BinaryKind::kMul}, {"Average", op::BinaryKind::kAdd},
+                                {"Maximum", op::BinaryKind::kMax},  {"Minimum", op::BinaryKind::kMin}};
 
 class MergeLayer : public Layer {
  public:
@@ -60,7 +60,9 @@ class ConcatenateLayer : public Layer {
     for (const Shape& input : inputs.subspan(1)) {
       bool fits = input.rank() == result.rank();
       for (int other = 0; fits && other < input.rank(); ++other) fits = other == axis || input[other] == result[other];
-      if (!fits) fail(label_of(*this), "inputs must agree but for axis {}. Got {} and {}.", axis_, to_string(inputs[0]), to_string(input));
+      if (!fits)
+        fail(label_of(*this), "inputs must agree but for axis {}. Got {} and {}.", axis_, to_string(inputs[0]),
+             to_string(input));
       result[axis] += input[axis];
     }
     return result;

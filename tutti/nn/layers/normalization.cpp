@@ -79,7 +79,8 @@ class BatchNormalizationLayer : public Layer {
   }
   ValueId normalize(LayerContext& context, ValueId x) const {
     Graph& graph = context.graph();
-    const auto [gamma, beta, first] = scale_and_shift(context, options_.scale, options_.center, graph.shape(x)[-1], graph.type(x).dtype);
+    const auto [gamma, beta, first] =
+        scale_and_shift(context, options_.scale, options_.center, graph.shape(x)[-1], graph.type(x).dtype);
     const ValueId moving_mean = context.weight(first), moving_variance = context.weight(first + 1);
     if (!context.training() || !trainable)
       return graph.add1(op::BatchNormInference{options_.epsilon}, {x, gamma, beta, moving_mean, moving_variance});
@@ -114,7 +115,8 @@ class LayerNormalizationLayer : public Layer {
   }
   Shape output_shape(std::span<const Shape> inputs) const override {
     const Shape& input = only_input(label_of(*this), inputs);
-    if (input.rank() < 2 || input[-1] < 1) fail(label_of(*this), "expected (batch, ..., features). Got shape {}.", to_string(input));
+    if (input.rank() < 2 || input[-1] < 1)
+      fail(label_of(*this), "expected (batch, ..., features). Got shape {}.", to_string(input));
     return input;
   }
   void build(std::span<const Shape> inputs) override {

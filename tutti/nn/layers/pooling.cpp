@@ -17,7 +17,10 @@ class Pooling2DLayer : public Layer {
  public:
   Pooling2DLayer(Kind kind, std::array<int, 2> pool_size, const Pooling2DOptions& options)
       : kind_(kind),
-        window_{pool_size, options.strides == std::array<int, 2>{0, 0} ? pool_size : options.strides, {1, 1}, options.padding == "same"} {
+        window_{pool_size,
+                options.strides == std::array<int, 2>{0, 0} ? pool_size : options.strides,
+                {1, 1},
+                options.padding == "same"} {
     name = options.name;
     if (pool_size[0] < 1 || pool_size[1] < 1 || window_.strides[0] < 1 || window_.strides[1] < 1)
       fail(class_name_(), "pool_size and strides must be positive.");
@@ -37,7 +40,8 @@ class Pooling2DLayer : public Layer {
   }
   ValueId call(LayerContext& context, std::span<const ValueId> inputs) const override {
     const Shape& input = context.graph().shape(inputs[0]);
-    return pool(context.graph(), kind_, {window_.size, window_.strides, window_padding(window_, input[1], input[2])}, inputs[0]);
+    return pool(context.graph(), kind_, {window_.size, window_.strides, window_padding(window_, input[1], input[2])},
+                inputs[0]);
   }
 
  private:
@@ -51,9 +55,7 @@ class GlobalPooling2DLayer : public Layer {
   GlobalPooling2DLayer(Kind kind, const GlobalPooling2DOptions& options) : kind_(kind), keepdims_(options.keepdims) {
     name = options.name;
   }
-  std::string class_name() const override {
-    return kind_ == Kind::kMax ? "GlobalMaxPooling2D" : "GlobalAveragePooling2D";
-  }
+  std::string class_name() const override { return kind_ == Kind::kMax ? "GlobalMaxPooling2D" : "GlobalAveragePooling2D"; }
   Json config() const override { return {{"data_format", "channels_last"}, {"keepdims", keepdims_}}; }
   Shape output_shape(std::span<const Shape> inputs) const override {
     const Shape& input = only_input(label_of(*this), inputs);
@@ -99,7 +101,8 @@ LayerPtr pooling2d_from_config(ConfigReader& reader) {
 LayerPtr global_pooling2d_from_config(ConfigReader& reader) {
   reader.channels_last();
   const GlobalPooling2DOptions options{.keepdims = reader.flag("keepdims", false)};
-  return std::make_shared<GlobalPooling2DLayer>(reader.class_name() == "GlobalMaxPooling2D" ? Kind::kMax : Kind::kAverage, options);
+  return std::make_shared<GlobalPooling2DLayer>(reader.class_name() == "GlobalMaxPooling2D" ? Kind::kMax : Kind::kAverage,
+                                                options);
 }
 
 }  // namespace tutti

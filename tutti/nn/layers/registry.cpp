@@ -76,7 +76,8 @@ std::string to_snake_case(std::string_view class_name) {
   const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
   std::string first;  // (.)([A-Z][a-z0-9]+) -> \1_\2
   for (std::size_t i = 0; i < class_name.size(); ++i) {
-    const bool word = is_upper(class_name[i]) && i + 1 < class_name.size() && (is_lower(class_name[i + 1]) || is_digit(class_name[i + 1]));
+    const bool word =
+        is_upper(class_name[i]) && i + 1 < class_name.size() && (is_lower(class_name[i + 1]) || is_digit(class_name[i + 1]));
     if (word && i > 0) first += '_';
     first += class_name[i];
   }

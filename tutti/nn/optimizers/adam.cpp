@@ -36,8 +36,9 @@ class NadamRule : public OptimizerRule {
   bool slots_interleaved() const override { return false; }
   std::vector<std::string> scalars() const override { return {"u_product"}; }
   std::vector<ValueId> update(const Call& call) const override {
-    return call.graph.add(op::NadamUpdate{options_.beta_1, options_.beta_2, options_.epsilon, call.weight_decay},
-                          {call.weight, call.gradient, call.learning_rate, call.step, call.slots[0], call.slots[1], call.scalars[0]});
+    return call.graph.add(
+        op::NadamUpdate{options_.beta_1, options_.beta_2, options_.epsilon, call.weight_decay},
+        {call.weight, call.gradient, call.learning_rate, call.step, call.slots[0], call.slots[1], call.scalars[0]});
   }
   std::vector<ValueId> update_scalars(Graph& graph, ValueId step, std::span<const ValueId> scalars) const override {
     return {graph.add1(op::NadamProduct{options_.beta_1}, {scalars[0], step})};
@@ -48,8 +49,8 @@ class NadamRule : public OptimizerRule {
 };
 
 AdamOptions adam_options(const OptimizerConfig& config) {
-  return {config.learning_rate(0.001), config.number("beta_1", 0.9), config.number("beta_2", 0.999), config.number("epsilon", 1e-7),
-          config.common()};
+  return {config.learning_rate(0.001), config.number("beta_1", 0.9), config.number("beta_2", 0.999),
+          config.number("epsilon", 1e-7), config.common()};
 }
 
 }  // namespace

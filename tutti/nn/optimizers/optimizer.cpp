@@ -14,8 +14,8 @@ struct Row {
   const char* class_name;
   Optimizer (*from_config)(const OptimizerConfig&);
 };
-constexpr Row kRows[] = {{"SGD", sgd_from_config},         {"RMSprop", rmsprop_from_config}, {"Adam", adam_from_config},
-                         {"AdamW", adamw_from_config},     {"Nadam", nadam_from_config},     {"Adagrad", adagrad_from_config}};
+constexpr Row kRows[] = {{"SGD", sgd_from_config},     {"RMSprop", rmsprop_from_config}, {"Adam", adam_from_config},
+                         {"AdamW", adamw_from_config}, {"Nadam", nadam_from_config},     {"Adagrad", adagrad_from_config}};
 
 // "AdamW", "adamw" and Keras's default name "adam_w" are one.
 std::string folded(std::string_view text) {
@@ -61,11 +61,13 @@ double OptimizerConfig::learning_rate(double fallback) const {
 }
 
 OptimizerCommon OptimizerConfig::common() const {
-  if (number("decay", 0) != 0) fail("optimizer", "decay {} of Keras 2 is not supported. Use LearningRateScheduler.", number("decay", 0));
+  if (number("decay", 0) != 0)
+    fail("optimizer", "decay {} of Keras 2 is not supported. Use LearningRateScheduler.", number("decay", 0));
   for (const char* key : {"use_ema", "amsgrad"})
     if (flag(key)) fail("optimizer", "{} is not supported.", key);
   if (number("gradient_accumulation_steps", 1) > 1) fail("optimizer", "gradient_accumulation_steps is not supported.");
-  return {number("weight_decay", 0), optional_number("clipnorm"), optional_number("global_clipnorm"), optional_number("clipvalue")};
+  return {number("weight_decay", 0), optional_number("clipnorm"), optional_number("global_clipnorm"),
+          optional_number("clipvalue")};
 }
 
 Optimizer::Optimizer(std::string_view optimizer_name)
@@ -100,7 +102,9 @@ Optimizer Optimizer::from_config(std::string_view class_name, const Json& config
 void Optimizer::add_updates(Graph& graph, std::span<const ValueId> weights, std::span<const ValueId> gradients,
                             const Variables& variables) const {
   std::vector<ValueId> clipped(gradients.begin(), gradients.end());
-  const auto squared_norm = [&](ValueId value) { return graph.add1(op::Reduce{op::ReduceKind::kSumSquares, {}, false}, {value}); };
+  const auto squared_norm = [&](ValueId value) {
+    return graph.add1(op::Reduce{op::ReduceKind::kSumSquares, {}, false}, {value});
+  };
   ValueId global = kNoValue;
   if (common.global_clipnorm)
     for (const ValueId gradient : clipped) {

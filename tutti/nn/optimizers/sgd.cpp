@@ -29,7 +29,8 @@ class RMSpropRule : public OptimizerRule {
   explicit RMSpropRule(const RMSpropOptions& options) : options_(options) {}
   std::string class_name() const override { return "RMSprop"; }
   Json config() const override {
-    return {{"rho", options_.rho}, {"momentum", options_.momentum}, {"epsilon", options_.epsilon}, {"centered", options_.centered}};
+    return {
+        {"rho", options_.rho}, {"momentum", options_.momentum}, {"epsilon", options_.epsilon}, {"centered", options_.centered}};
   }
   std::vector<std::string> slots() const override {
     std::vector<std::string> names{"velocity"};
@@ -42,7 +43,8 @@ class RMSpropRule : public OptimizerRule {
     std::vector<ValueId> inputs{call.weight, call.gradient, call.learning_rate};
     inputs.insert(inputs.end(), call.slots.begin(), call.slots.end());
     return call.graph.add(
-        op::RmspropUpdate{options_.rho, options_.momentum, options_.epsilon, options_.centered, call.weight_decay}, std::move(inputs));
+        op::RmspropUpdate{options_.rho, options_.momentum, options_.epsilon, options_.centered, call.weight_decay},
+        std::move(inputs));
   }
 
  private:
@@ -81,8 +83,8 @@ Optimizer sgd_from_config(const OptimizerConfig& config) {
   return SGD({config.learning_rate(0.01), config.number("momentum", 0), config.flag("nesterov"), config.common()});
 }
 Optimizer rmsprop_from_config(const OptimizerConfig& config) {
-  return RMSprop({config.learning_rate(0.001), config.number("rho", 0.9), config.number("momentum", 0), config.number("epsilon", 1e-7),
-                  config.flag("centered"), config.common()});
+  return RMSprop({config.learning_rate(0.001), config.number("rho", 0.9), config.number("momentum", 0),
+                  config.number("epsilon", 1e-7), config.flag("centered"), config.common()});
 }
 Optimizer adagrad_from_config(const OptimizerConfig& config) {
   return Adagrad({config.learning_rate(0.001), config.number("initial_accumulator_value", 0.1), config.number("epsilon", 1e-7),
