@@ -2,6 +2,10 @@
 #include <gmock/gmock.h>
 
 #include <functional>
+#include <random>
+#include <utility>
+
+#include <fmt/format.h>
 
 #include "tutti/base/error.h"
 #include "tutti/engine/engine.h"
@@ -288,6 +292,94 @@ TEST_F(ProgramTest, AGraphWithoutNodesRuns) {
   program_->run({}, {});
   EXPECT_EQ(program_->workspace_bytes(), 0u);
   EXPECT_THAT(program_->fallbacks(), IsEmpty());
+}
+
+// Every value in memory of its own: what a program must compute, however it plans its buffers.
+class PlainInterpreter {
+ public:
+  explicit PlainInterpreter(const Graph& graph) : graph_(graph), values_(graph.values().size()) {
+    for (const Variable& variable : graph.variables()) variables_.emplace_back(graph.type(variable.value));
+  }
+  void run(ValueId input, const Tensor& fed) {
+    at(input) = fed;
+    for (std::size_t i = 0; i < variables_.size(); ++i) at(graph_.variables()[i].value) = variables_[i].clone();
+    for (const Node& node : graph_.nodes()) at(node.outputs[0]) = evaluate(node);
+    for (const Update& update : graph_.updates())
+      variables_[static_cast<std::size_t>(update.variable)] = at(update.value).clone();
+  }
+  Tensor& at(ValueId value) { return values_[static_cast<std::size_t>(value)]; }
+  const Tensor& variable(VariableId id) const { return variables_[static_cast<std::size_t>(id)]; }
+
+ private:
+  Tensor evaluate(const Node& node) {
+    Tensor y(graph_.type(node.outputs[0]));
+    const Tensor& a = at(node.inputs[0]);
+    for (std::size_t i = 0; i < y.data<float>().size(); ++i) {
+      const float x = std::as_const(a).data<float>()[i];
+      if (const auto* affine = std::get_if<Affine>(&node.op))
+        y.data<float>()[i] = static_cast<float>(affine->scale * x + affine->offset);
+      else if (std::holds_alternative<Binary>(node.op))
+        y.data<float>()[i] = x + std::as_const(at(node.inputs[1])).data<float>()[i];
+      else
+        y.data<float>()[i] = x;  // Reshape
+    }
+    return y;
+  }
+
+  const Graph& graph_;
+  std::vector<Tensor> values_, variables_;
+};
+
+// Ops in place, other names, dead nodes, updates and outputs of everything, at random.
+Graph random_graph(std::mt19937& random, ValueId& input) {
+  const auto below = [&](std::size_t bound) { return std::uniform_int_distribution<std::size_t>(0, bound - 1)(random); };
+  Graph graph;
+  std::vector<ValueId> flat{input = graph.input("x", f32({4}))}, square;
+  for (int i = 0; i < 4; ++i) flat.push_back(graph.variable(fmt::format("w{}", i), f32({4})));
+  square.push_back(graph.add1(Reshape{{2, 2}}, {flat[below(flat.size())]}));
+  for (int node = 0; node < 25; ++node) {
+    std::vector<ValueId>& same = below(2) ? flat : square;
+    // Mostly recent values, so that many die where they are read.
+    const auto pick = [&](const std::vector<ValueId>& from) {
+      return from[from.size() - 1 - below(std::min<std::size_t>(from.size(), 5))];
+    };
+    switch (below(4)) {
+      case 0:
+        same.push_back(graph.add1(Binary{BinaryKind::kAdd}, {pick(same), pick(same)}));
+        break;
+      case 1:
+        flat.push_back(graph.add1(Reshape{{4}}, {pick(square)}));
+        square.push_back(graph.add1(Reshape{{2, 2}}, {pick(flat)}));
+        break;
+      default:
+        same.push_back(graph.add1(Affine{below(2) ? 0.5 : -0.5, static_cast<double>(below(5))}, {pick(same)}));
+    }
+  }
+  for (int i = 0; i < 4; ++i)
+    if (below(4) > 0) graph.update(graph.variables()[static_cast<std::size_t>(i)].value, flat[below(flat.size())]);
+  for (int i = 0; i < 3; ++i)
+    graph.output(fmt::format("y{}", i), below(2) ? flat[below(flat.size())] : square[below(square.size())]);
+  return graph;
+}
+
+TEST_F(ProgramTest, PlannedBuffersComputeWhatPlainOnesDo) {
+  std::mt19937 random(7);
+  for (int round = 0; round < 300; ++round) {
+    ValueId x = kNoValue;
+    graph_ = random_graph(random, x);
+    SCOPED_TRACE(dump(graph_));
+    compile();
+    PlainInterpreter plain(graph_);
+    for (const float step : {1.f, 2.f, 3.f}) {
+      const Tensor fed = Tensor::of<float>({4}, {step, -step, 0.25f, 7});
+      const std::vector<Tensor> outputs = run({{x, fed}}, {"y0", "y1", "y2"});
+      plain.run(x, fed);
+      for (std::size_t i = 0; i < outputs.size(); ++i)
+        ASSERT_EQ(values(outputs[i]), values(plain.at(graph_.outputs()[i].value))) << "output " << i;
+      for (VariableId id = 0; id < 4; ++id)
+        ASSERT_EQ(values(program_->read(id)), values(plain.variable(id))) << "variable " << id;
+    }
+  }
 }
 
 }  // namespace
