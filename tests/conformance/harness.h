@@ -35,13 +35,17 @@ class GuardedBuffer {
 // 0xff makes NaN of floats and -1 of integers; 0xcd makes large finite numbers.
 inline constexpr unsigned char kGarbage[] = {0xff, 0xcd};
 
-// How far a correct engine may be from the reference engine: |got - want| <= tolerance * max(|want|, mean |want|). The mean
-// keeps small elements among large ones from being asked for digits that cancelled, and one large element from excusing the
-// rest.
-double tolerance_of(const Op& op, DType dtype);
+// How far a correct engine may be from the reference engine: |got - want| <= relative * max(|want|, mean |want|, scale). The
+// mean keeps small elements among large ones from being asked for digits that cancelled, and one large element from excusing
+// the rest.
+struct Tolerance {
+  double relative = 0.0;
+  double scale = 0.0;
+};
+Tolerance tolerance_of(const Op& op, DType dtype);
 
 // "" or where and how `got` differs. Integers must be equal; NaN equals NaN.
-std::string mismatch(const ConstView& got, const Tensor& want, double tolerance);
+std::string mismatch(const ConstView& got, const Tensor& want, const Tolerance& tolerance);
 
 struct EngineUnderTest {
   std::string label;  // "native", "torch_cuda_0"

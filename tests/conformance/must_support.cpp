@@ -19,10 +19,13 @@ const std::vector<Row>& rows() {
       {"native", {DType::kFloat32}, {}},
       {"torch", {DType::kFloat32, DType::kFloat64}, {}},
       // oneDNN computes in float32 only.
-      {"onednn",
-       {DType::kFloat32},
-       {"Conv2D", "Conv2DInputGrad", "Conv2DKernelGrad", "MatMul", "MaxPool2D", "MaxPool2DGrad", "AveragePool2D",
-        "AveragePool2DGrad", "Activation", "ActivationGrad", "Softmax", "BatchNorm", "BatchNormGrad"}},
+      {"onednn", {DType::kFloat32}, {"Conv2D",      "Conv2DInputGrad", "Conv2DKernelGrad", "MatMul",
+                                     "MaxPool2D",   "MaxPool2DGrad",   "AveragePool2D",    "AveragePool2DGrad",
+                                     "Activation",  "ActivationGrad",  "Reduce",           "Softmax",
+                                     "SoftmaxGrad", "BatchNorm",       "BatchNormGrad",    "BatchNormInference",
+                                     "LayerNorm",   "Dropout",         "DropoutGrad",      "Pad",
+                                     "Concat",      "Upsample2D",      "Upsample2DGrad",   "Reshape",
+                                     "Transpose",   "SgdUpdate",       "AdamUpdate"}},
   };
   return rows;
 }

@@ -12,8 +12,8 @@ namespace tutti::conformance {
 namespace {
 
 // Errors of single ops (see tolerance_of) pass through a dozen layers and a few updates of every weight.
-constexpr double kTolerance32 = 5e-4;
-constexpr double kTolerance64 = 1e-11;
+constexpr Tolerance kTolerance32{5e-4};
+constexpr Tolerance kTolerance64{1e-11};
 constexpr int kSteps = 3;
 
 Engine& reference_engine() {
@@ -21,7 +21,7 @@ Engine& reference_engine() {
   return *engine;
 }
 
-double tolerance_of(const Network& network) {
+Tolerance tolerance_of(const Network& network) {
   for (const Value& value : network.graph.values())
     if (value.type.dtype == DType::kFloat64) return kTolerance64;
   return kTolerance32;
@@ -64,7 +64,7 @@ struct Running {
   }
 };
 
-void expect_same_variables(const Running& got, const Running& want, double tolerance) {
+void expect_same_variables(const Running& got, const Running& want, const Tolerance& tolerance) {
   for (std::size_t i = 0; i < want.network.variables.size(); ++i) {
     const auto id = static_cast<VariableId>(i);
     EXPECT_EQ(mismatch(got.program->read(id).view(), want.program->read(id), tolerance), "")
@@ -73,14 +73,14 @@ void expect_same_variables(const Running& got, const Running& want, double toler
 }
 
 void expect_same_outputs(const std::vector<Tensor>& got, const std::vector<Tensor>& want, const Graph& graph,
-                         double tolerance) {
+                         const Tolerance& tolerance) {
   for (std::size_t i = 0; i < want.size(); ++i)
     EXPECT_EQ(mismatch(got[i].view(), want[i], tolerance), "") << "output " << graph.outputs()[i].name;
 }
 
 void check_network(Engine& engine, const NetworkCase& c) {
   const Network network = c.make();
-  const double tolerance = tolerance_of(network);
+  const Tolerance tolerance = tolerance_of(network);
   Running got(engine, network), want(reference_engine(), network);
   got.write_variables();
   want.write_variables();
@@ -96,7 +96,7 @@ void check_zero_variables(Engine& engine) {
   const Network network = cnn_adam(2);
   const Running running(engine, network);
   for (std::size_t i = 0; i < network.variables.size(); ++i)
-    EXPECT_EQ(mismatch(running.program->read(static_cast<VariableId>(i)).view(), Tensor(network.variables[i].type()), 0), "");
+    EXPECT_EQ(mismatch(running.program->read(static_cast<VariableId>(i)).view(), Tensor(network.variables[i].type()), {}), "");
 }
 
 // Training with two batch sizes and predicting, all on the same variables, of which the first program may go before the rest.
@@ -171,7 +171,7 @@ void check_restart(Engine& engine) {
   const std::vector<Tensor> first = running.run();
   running.run();
   running.write_variables();
-  expect_same_outputs(running.run(), first, network.graph, 1e-6);
+  expect_same_outputs(running.run(), first, network.graph, {1e-6});
 }
 
 }  // namespace

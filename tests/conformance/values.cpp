@@ -15,7 +15,7 @@ namespace {
 struct Example {
   OpCall call;
   std::vector<Tensor> inputs, expected;
-  double tolerance;
+  Tolerance tolerance;
 };
 
 Example example_of(const Case& c, DType dtype) {
