@@ -73,7 +73,7 @@ bool has_gradient_loop(op::ActivationKind kind);
 void activate(const op::Activation& activation, std::int64_t count, const float* x, float* y);
 // `saved`: y if gradient_uses_output(kind), else x.
 void activation_grad(const op::ActivationGrad& activation, std::int64_t count, const float* dy, const float* saved, float* dx);
-// All kinds but exp and log.
+// All kinds but exp.
 void unary(op::UnaryKind kind, std::int64_t count, const float* x, float* y);
 void binary(op::BinaryKind kind, std::int64_t count, const float* a, const float* b, float* y);
 void affine(float scale, float offset, std::int64_t count, const float* x, float* y);
@@ -85,6 +85,10 @@ void pixels_to_float(std::int64_t count, const std::uint8_t* x, float* y);
 
 // y (outer, inner): x (outer, reduced, inner) summed over its second axis; partial sums in double.
 void reduce(op::ReduceKind kind, std::int64_t outer, std::int64_t reduced, std::int64_t inner, const float* x, float* y);
+
+// Over the rows of a matrix (rows, c), with sums in double.
+void log_softmax(std::int64_t rows, std::int64_t c, const float* x, float* y);
+void softmax_grad(bool log, std::int64_t rows, std::int64_t c, const float* dy, const float* y, float* dx);
 
 // --- loops_updates.cpp: the optimizers of op.h on `count` weights, in place or not.
 

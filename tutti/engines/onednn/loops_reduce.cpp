@@ -97,4 +97,30 @@ void reduce(ReduceKind kind, std::int64_t outer, std::int64_t reduced, std::int6
   }
 }
 
+void log_softmax(std::int64_t rows, std::int64_t c, const float* x, float* y) {
+  for_ranges(rows, kGrain / 16 / c + 1, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t row = begin; row < end; ++row) {
+      const float *from = x + row * c, largest = *std::max_element(from, from + c);
+      double sum = 0;
+      for (std::int64_t i = 0; i < c; ++i) sum += static_cast<double>(std::exp(from[i] - largest));
+      const double log_sum = std::log(sum) + static_cast<double>(largest);
+      for (std::int64_t i = 0; i < c; ++i) y[row * c + i] = static_cast<float>(static_cast<double>(from[i]) - log_sum);
+    }
+  });
+}
+
+void softmax_grad(bool log, std::int64_t rows, std::int64_t c, const float* dy, const float* y, float* dx) {
+  for_ranges(rows, kGrain / 16 / c + 1, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t row = begin; row < end; ++row) {
+      const float *g = dy + row * c, *p = y + row * c;
+      double sum = 0;
+      for (std::int64_t i = 0; i < c; ++i) sum += log ? static_cast<double>(g[i]) : static_cast<double>(g[i]) * p[i];
+      for (std::int64_t i = 0; i < c; ++i) {
+        const double difference = log ? g[i] - static_cast<double>(std::exp(p[i])) * sum : p[i] * (g[i] - sum);
+        dx[row * c + i] = static_cast<float>(difference);
+      }
+    }
+  });
+}
+
 }  // namespace tutti::onednn

@@ -171,8 +171,8 @@ Refusal lower_op(Lowering& lowering, const Node& node, const ActivationGrad& op)
 
 Refusal lower_op(Lowering& lowering, const Node& node, const Unary& op) {
   if (Refusal refusal = needs_float32(lowering, node); !refusal.empty()) return refusal;
-  if (op.kind == UnaryKind::kExp || op.kind == UnaryKind::kLog) {
-    add_eltwise(lowering, node, {op.kind == UnaryKind::kExp ? algorithm::eltwise_exp : algorithm::eltwise_log});
+  if (op.kind == UnaryKind::kExp) {
+    add_eltwise(lowering, node, {algorithm::eltwise_exp});
     return {};
   }
   return add_map(lowering, node, "unary", [kind = op.kind](std::int64_t n, const float* x, float* y) { unary(kind, n, x, y); });

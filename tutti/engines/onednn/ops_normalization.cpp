@@ -76,6 +76,11 @@ LayerBackward::primitive_desc describe_layer_backward(const LayerForward::primit
 #endif
 }
 
+// oneDNN 2 wants the shift in backward primitives too, and does not read it: any vector as long as gamma will do.
+void pass_unread_shift(std::vector<Argument>& arguments, const Operand& gamma) {
+  if (DNNL_VERSION_MAJOR < 3) arguments.push_back({DNNL_ARG_SHIFT, gamma});
+}
+
 // in: dy, x, gamma, mean, variance   out: dx, dgamma, dbeta
 Refusal add_batch_grad(Lowering& lowering, const Node& node, double epsilon, normalization_flags flags) {
   const Operand x = batch_input(lowering, node.inputs[1]);
@@ -86,15 +91,11 @@ Refusal add_batch_grad(Lowering& lowering, const Node& node, double epsilon, nor
   const Operand variance = lowering.plain(node.inputs[4]);
   const Operand dx = batch_out(lowering, x, node.outputs[0]);
   const Operand dgamma = lowering.out_plain(node.outputs[1]), dbeta = lowering.out_plain(node.outputs[2]);
-  lowering.plan().add_primitive(descriptor, BatchBackward(descriptor),
-                                {{DNNL_ARG_SRC, x},
-                                 {DNNL_ARG_MEAN, mean},
-                                 {DNNL_ARG_VARIANCE, variance},
-                                 {DNNL_ARG_DIFF_DST, dy},
-                                 {DNNL_ARG_SCALE, gamma},
-                                 {DNNL_ARG_DIFF_SRC, dx},
-                                 {DNNL_ARG_DIFF_SCALE, dgamma},
-                                 {DNNL_ARG_DIFF_SHIFT, dbeta}});
+  std::vector<Argument> arguments{
+      {DNNL_ARG_SRC, x},       {DNNL_ARG_MEAN, mean},   {DNNL_ARG_VARIANCE, variance}, {DNNL_ARG_DIFF_DST, dy},
+      {DNNL_ARG_SCALE, gamma}, {DNNL_ARG_DIFF_SRC, dx}, {DNNL_ARG_DIFF_SCALE, dgamma}, {DNNL_ARG_DIFF_SHIFT, dbeta}};
+  pass_unread_shift(arguments, gamma);
+  lowering.plan().add_primitive(descriptor, BatchBackward(descriptor), std::move(arguments));
   return {};
 }
 
@@ -170,15 +171,11 @@ Refusal lower_op(Lowering& lowering, const Node& node, const LayerNormGrad& op) 
   const Operand variance{lowering.plain(node.inputs[4]).buffer, statistics};
   const Operand dx{lowering.out_plain(node.outputs[0]).buffer, rows};
   const Operand dgamma = lowering.out_plain(node.outputs[1]), dbeta = lowering.out_plain(node.outputs[2]);
-  lowering.plan().add_primitive(descriptor, LayerBackward(descriptor),
-                                {{DNNL_ARG_SRC, x},
-                                 {DNNL_ARG_MEAN, mean},
-                                 {DNNL_ARG_VARIANCE, variance},
-                                 {DNNL_ARG_DIFF_DST, dy},
-                                 {DNNL_ARG_SCALE, gamma},
-                                 {DNNL_ARG_DIFF_SRC, dx},
-                                 {DNNL_ARG_DIFF_SCALE, dgamma},
-                                 {DNNL_ARG_DIFF_SHIFT, dbeta}});
+  std::vector<Argument> arguments{
+      {DNNL_ARG_SRC, x},       {DNNL_ARG_MEAN, mean},   {DNNL_ARG_VARIANCE, variance}, {DNNL_ARG_DIFF_DST, dy},
+      {DNNL_ARG_SCALE, gamma}, {DNNL_ARG_DIFF_SRC, dx}, {DNNL_ARG_DIFF_SCALE, dgamma}, {DNNL_ARG_DIFF_SHIFT, dbeta}};
+  pass_unread_shift(arguments, gamma);
+  lowering.plan().add_primitive(descriptor, LayerBackward(descriptor), std::move(arguments));
   return {};
 }
 

@@ -37,13 +37,9 @@ Desc rows_desc(const Shape& shape) { return row_major_desc({shape.elements() / s
 
 #if DNNL_VERSION_MAJOR >= 3
 using SoftmaxForward = dnnl::softmax_forward;
-using SoftmaxBackward = dnnl::softmax_backward;
 #else
 using SoftmaxForward = dnnl::softmax_v2_forward;
-using SoftmaxBackward = dnnl::softmax_v2_backward;
 #endif
-
-algorithm softmax_algorithm(bool log) { return log ? algorithm::softmax_log : algorithm::softmax_accurate; }
 
 }  // namespace
 
@@ -69,24 +65,34 @@ Refusal lower_op(Lowering& lowering, const Node& node, const Reduce& op) {
   return {};
 }
 
+// The logarithm and the gradients are ours: oneDNN sums in float, and what cancels there is all that is left of a small
+// gradient.
 Refusal lower_op(Lowering& lowering, const Node& node, const Softmax& op) {
-  const Desc rows = rows_desc(lowering.shape(node.inputs[0]));
-  const auto descriptor =
-      describe<SoftmaxForward>(scratchpad_attributes(), prop_kind::forward_training, softmax_algorithm(op.log), rows, rows, 1);
-  const Operand x{lowering.plain(node.inputs[0]).buffer, rows}, y{lowering.out_plain(node.outputs[0]).buffer, rows};
-  lowering.plan().add_primitive(descriptor, SoftmaxForward(descriptor), {{DNNL_ARG_SRC, x}, {DNNL_ARG_DST, y}});
+  const Desc desc = rows_desc(lowering.shape(node.inputs[0]));
+  const Operand x{lowering.plain(node.inputs[0]).buffer, desc};
+  if (!op.log) {
+    const auto descriptor = describe<SoftmaxForward>(scratchpad_attributes(), prop_kind::forward_training,
+                                                     algorithm::softmax_accurate, desc, desc, 1);
+    const Operand y{lowering.out_plain(node.outputs[0]).buffer, desc};
+    lowering.plan().add_primitive(descriptor, SoftmaxForward(descriptor), {{DNNL_ARG_SRC, x}, {DNNL_ARG_DST, y}});
+    return {};
+  }
+  const std::int64_t c = lowering.shape(node.inputs[0])[-1], rows = lowering.shape(node.inputs[0]).elements() / c;
+  Plan* plan = &lowering.plan();
+  const BufferId y = lowering.out_plain(node.outputs[0]).buffer;
+  plan->add_loop("log_softmax", {x.buffer, y},
+                 [=, x = x.buffer] { log_softmax(rows, c, plan->data<float>(x), plan->data<float>(y)); });
   return {};
 }
 
 Refusal lower_op(Lowering& lowering, const Node& node, const SoftmaxGrad& op) {
-  const Desc rows = rows_desc(lowering.shape(node.inputs[0]));
-  const algorithm kind = softmax_algorithm(op.log);
-  const auto forward = describe<SoftmaxForward>(scratchpad_attributes(), prop_kind::forward_training, kind, rows, rows, 1);
-  const auto descriptor = describe_backward<SoftmaxBackward>(scratchpad_attributes(), forward, kind, rows, rows, rows, 1);
-  const Operand dy{lowering.plain(node.inputs[0]).buffer, rows}, y{lowering.plain(node.inputs[1]).buffer, rows};
-  const Operand dx{lowering.out_plain(node.outputs[0]).buffer, rows};
-  lowering.plan().add_primitive(descriptor, SoftmaxBackward(descriptor),
-                                {{DNNL_ARG_DIFF_DST, dy}, {DNNL_ARG_DST, y}, {DNNL_ARG_DIFF_SRC, dx}});
+  const std::int64_t c = lowering.shape(node.inputs[0])[-1], rows = lowering.shape(node.inputs[0]).elements() / c;
+  const BufferId dy = lowering.plain(node.inputs[0]).buffer, y = lowering.plain(node.inputs[1]).buffer;
+  const BufferId dx = lowering.out_plain(node.outputs[0]).buffer;
+  Plan* plan = &lowering.plan();
+  plan->add_loop("softmax_grad", {dy, y, dx}, [=, log = op.log] {
+    softmax_grad(log, rows, c, plan->data<float>(dy), plan->data<float>(y), plan->data<float>(dx));
+  });
   return {};
 }
 
