@@ -1,0 +1,34 @@
+// Keras's HDF5 files. Model::save, save_weights, load_weights, to_json, load_model and model_from_json (nn/model.h) are defined
+// here; this header adds a choice of who shall read what is written.
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+#include "tutti/nn/model.h"
+
+namespace tutti {
+
+// What a whole-model file looks like. Which real Keras reads it: docs/decisions/004-keras-files.md.
+enum class KerasDialect {
+  // The common subset: Keras 2.2 to 2.3, TensorFlow's Keras 2.x and Keras 3.
+  kPortable,
+  // As Keras 2.0.5 wrote it (a Sequential is a bare list): Keras 2.0 to 2.3 and TensorFlow's 2.x. Not Keras 3.
+  kKeras20,
+  // As Keras 3 writes it. Not Keras 2.
+  kKeras3,
+};
+
+struct SaveOptions {
+  bool include_optimizer = true;
+  KerasDialect dialect = KerasDialect::kPortable;
+};
+
+// Model::save with a choice of dialect. Extension .h5 or .hdf5. Error for others and if the file cannot be written; the old
+// file then stays.
+void save_model(const Model& model, const std::filesystem::path& path, const SaveOptions& options);
+
+// What load_model does, for a file that is already in memory. `name` is what errors call it.
+Model load_model_from_bytes(std::string bytes, const std::string& name, bool compile = true);
+
+}  // namespace tutti

@@ -1,0 +1,161 @@
+// training_config: optimizer, loss and metrics.
+#include <algorithm>
+#include <map>
+
+#include "tutti/base/error.h"
+#include "tutti/base/log.h"
+#include "tutti/formats/keras/keras_files.h"
+
+namespace tutti::keras {
+namespace {
+
+// The loss of the single output: a value, or a list or dictionary with one.
+const Json& single_loss(const Json& loss) {
+  const bool is_object = loss.is_object() && loss.contains("class_name");
+  if (loss.is_string() || is_object) return loss;
+  if ((loss.is_array() || loss.is_object()) && loss.size() == 1) return loss.is_array() ? loss[0] : loss.begin().value();
+  fail("training_config", "expected one loss. Got {}.", loss.dump());
+}
+
+bool is_metric(const std::string& name, const LossFunction& loss) {
+  try {
+    return make_metric(name, loss) != nullptr;
+  } catch (const Error&) {
+    return false;
+  }
+}
+
+// What a serialized metric may be called, the likeliest first.
+std::vector<std::string> metric_candidates(const Json& metric) {
+  if (metric.is_string()) return {metric.get<std::string>()};
+  const Json config = metric.value("config", Json::object());
+  const auto text = [](const Json& object, const char* key) {
+    const auto found = object.is_object() ? object.find(key) : object.end();
+    return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
+  };
+  const std::string name = text(config, "name");
+  // TensorFlow's MeanMetricWrapper names the function that it wraps.
+  std::vector<std::string> candidates{text(config, "fn"), text(metric, "class_name"), name};
+  if (config.is_string()) candidates.push_back(config.get<std::string>());
+  if (name == "accuracy" || name == "acc") candidates.insert(candidates.begin(), name);
+  return candidates;
+}
+
+// Flattens lists and dictionaries of metrics; leaves out, with a warning, those that tutti does not have.
+void collect_metrics(const Json& metrics, const LossFunction& loss, std::vector<std::string>& names) {
+  const bool is_one = metrics.is_string() || (metrics.is_object() && metrics.contains("class_name"));
+  if (!is_one) {
+    if (metrics.is_array() || metrics.is_object()) {
+      for (const Json& item : metrics) collect_metrics(item, loss, names);
+    }
+    return;
+  }
+  for (const std::string& candidate : metric_candidates(metrics)) {
+    if (candidate.empty() || !is_metric(candidate, loss)) continue;
+    if (std::ranges::find(names, candidate) == names.end()) names.push_back(candidate);
+    return;
+  }
+  log_warning("the file's metric {} is left out: tutti does not have it", metrics.dump());
+}
+
+Optimizer read_optimizer_config(const Json& config, const Origin& origin) {
+  const Json& entry = config.at("optimizer_config");
+  Json options = entry.at("config");
+  // Keras before TensorFlow's clipped by the norm of all gradients together (keras 2.3.1 optimizers.py get_gradients).
+  const bool global = !origin.tutti && !origin.tensorflow && origin.up_to(2, 3, 99);
+  if (global && options.contains("clipnorm")) {
+    options["global_clipnorm"] = options["clipnorm"];
+    options.erase("clipnorm");
+  }
+  std::string class_name = entry.at("class_name");
+  // Registered names of Keras 3: "Custom>Adam".
+  class_name.erase(0, class_name.find('>') == std::string::npos ? 0 : class_name.find('>') + 1);
+  return Optimizer::from_config(class_name, options);
+}
+
+// {"class_name", "config"} without Keras 3's module, and without what Keras 2 does not know.
+Json loss_json(const LossFunction& loss, bool version_3) {
+  Json config = loss.config();
+  if (!config.is_object()) return config;
+  config.erase("module");
+  config.erase("registered_name");
+  if (!version_3) config["config"].erase("axis");
+  return config;
+}
+
+// True if leaving the rate out gives the same one in Keras 2.0 to 3, whose argument is called lr or learning_rate.
+bool is_common_default(const std::string& class_name, const Json& rate) {
+  static const std::map<std::string, double> kRates = {{"Adam", 0.001}, {"RMSprop", 0.001}, {"SGD", 0.01}};
+  const auto found = kRates.find(class_name);
+  return found != kRates.end() && static_cast<float>(found->second) == rate.get<float>();
+}
+
+// Without the name, which Keras 2 refuses, and without what means the same as its absence.
+Json portable_optimizer_config(const std::string& class_name, const Json& config, KerasDialect dialect) {
+  static const std::map<std::string, Json> kNewDefaults = {
+      {"use_ema", false}, {"ema_momentum", 0.99}, {"amsgrad", false}, {"centered", false}, {"initial_accumulator_value", 0.1}};
+  Json portable = Json::object();
+  for (const auto& [key, value] : config.items()) {
+    const auto found = kNewDefaults.find(key);
+    const bool is_default = found != kNewDefaults.end() && found->second == value;
+    const bool no_momentum = class_name == "RMSprop" && key == "momentum" && value == 0.0;
+    if (key == "name" || key == "learning_rate" || value.is_null() || is_default || no_momentum) continue;
+    portable[key] = value;
+  }
+  const Json& rate = config["learning_rate"];
+  if (dialect == KerasDialect::kKeras20) {
+    portable["lr"] = rate;
+    portable["decay"] = 0.0;
+  } else if (!is_common_default(class_name, rate)) {
+    portable["learning_rate"] = rate;
+  }
+  return portable;
+}
+
+}  // namespace
+
+void compile_from_config(Model& model, const Json& config, const Origin& origin, std::string_view where) {
+  try {
+    const Json loss_config = config.value("loss", Json());
+    if (loss_config.is_null()) return;
+    const LossFunction loss = LossFunction::from_config(single_loss(loss_config));
+    CompileOptions options{.optimizer = read_optimizer_config(config, origin), .loss = loss};
+    collect_metrics(config.value("metrics", Json()), loss, options.metrics);
+    model.compile(std::move(options));
+  } catch (const Error& error) {
+    log_warning("{}: the model is not compiled: {}", where, error.what());
+  } catch (const Json::exception& error) {
+    log_warning("{}: the model is not compiled: its training_config is damaged: {}", where, error.what());
+  }
+}
+
+Json optimizer_config(const Model& model, KerasDialect dialect) {
+  const Optimizer& optimizer = model.compiled().optimizer;
+  Json config = optimizer.config();
+  // Keras stores the rate as float32.
+  config["learning_rate"] = static_cast<double>(static_cast<float>(model.learning_rate()));
+  const std::string class_name = optimizer.rule().class_name();
+  if (dialect != KerasDialect::kKeras3) config = portable_optimizer_config(class_name, config, dialect);
+  return {{"class_name", class_name}, {"config", config}};
+}
+
+Json training_config(const Model& model, KerasDialect dialect) {
+  const CompileOptions& compiled = model.compiled();
+  const bool version_3 = dialect == KerasDialect::kKeras3;
+  const Json loss = compiled.loss ? loss_json(*compiled.loss, version_3) : Json(nullptr);
+  const Json metrics = version_3 && compiled.metrics.empty() ? Json(nullptr) : Json(compiled.metrics);
+  if (!version_3) {
+    return {{"optimizer_config", optimizer_config(model, dialect)},
+            {"loss", loss},
+            {"metrics", metrics},
+            {"weighted_metrics", nullptr},
+            {"sample_weight_mode", nullptr},
+            {"loss_weights", nullptr}};
+  }
+  return {{"loss", loss},         {"loss_weights", nullptr},
+          {"metrics", metrics},   {"weighted_metrics", nullptr},
+          {"run_eagerly", false}, {"steps_per_execution", 1},
+          {"jit_compile", true},  {"optimizer_config", optimizer_config(model, dialect)}};
+}
+
+}  // namespace tutti::keras
