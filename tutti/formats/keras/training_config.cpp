@@ -67,6 +67,11 @@ Optimizer read_optimizer_config(const Json& config, const Origin& origin) {
     options["global_clipnorm"] = options["clipnorm"];
     options.erase("clipnorm");
   }
+  if (options.value("decay", 0.0) != 0.0) {
+    log_warning("the optimizer's decay {} of Keras 2 is left out: let LearningRateScheduler lower the rate",
+                options["decay"].dump());
+    options.erase("decay");
+  }
   std::string class_name = entry.at("class_name");
   // Registered names of Keras 3: "Custom>Adam".
   class_name.erase(0, class_name.find('>') == std::string::npos ? 0 : class_name.find('>') + 1);

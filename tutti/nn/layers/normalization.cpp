@@ -165,6 +165,7 @@ LayerPtr batch_normalization_from_config(ConfigReader& reader) {
   for (const char* key : {"beta_constraint", "gamma_constraint"}) reader.constraint(key);
   for (const char* key : {"synchronized", "renorm", "virtual_batch_size"})
     if (const Json* value = reader.find(key); value && *value != false) reader.refuse("{} is not supported.", key);
+  for (const char* key : {"renorm_momentum", "renorm_clipping"}) reader.find(key);  // of no effect without renorm
   if (reader.integer("mode", 0) != 0) reader.refuse("mode {} of Keras 1 is not supported.", reader.integer("mode", 0));
   return std::make_shared<BatchNormalizationLayer>(std::move(options));
 }

@@ -32,8 +32,6 @@ class NadamRule : public OptimizerRule {
     return {{"beta_1", options_.beta_1}, {"beta_2", options_.beta_2}, {"epsilon", options_.epsilon}};
   }
   std::vector<std::string> slots() const override { return {"momentum", "velocity"}; }
-  // Keras 3 keeps all momentums, then all velocities.
-  bool slots_interleaved() const override { return false; }
   std::vector<std::string> scalars() const override { return {"u_product"}; }
   std::vector<ValueId> update(const Call& call) const override {
     return call.graph.add(
