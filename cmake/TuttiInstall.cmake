@@ -32,3 +32,14 @@ set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS_PRIVATE_DIRS ${CMAKE_LIBRARY_OUTPUT_DIRECTORY
 set(CPACK_DEBIAN_PACKAGE_RECOMMENDS gnuplot-nox)
 set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
 include(CPack)
+
+# The man page comes from the help text; without help2man there is none.
+find_program(HELP2MAN help2man)
+if(HELP2MAN AND TARGET tutti_program)
+  add_custom_command(OUTPUT ${CMAKE_BINARY_DIR}/tutti.1
+    COMMAND ${HELP2MAN} --no-info --version-string=${PROJECT_VERSION} --name=${PROJECT_DESCRIPTION}
+            --output=${CMAKE_BINARY_DIR}/tutti.1 $<TARGET_FILE:tutti_program>
+    DEPENDS tutti_program VERBATIM)
+  add_custom_target(tutti_man ALL DEPENDS ${CMAKE_BINARY_DIR}/tutti.1)
+  install(FILES ${CMAKE_BINARY_DIR}/tutti.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
+endif()

@@ -9,7 +9,7 @@ build_packages=(g++ cmake ninja-build ccache pkg-config git ca-certificates
   libjpeg62-turbo-dev libpng-dev libcurl4-openssl-dev libssl-dev libgtest-dev libgmock-dev
   libdnnl-dev libtorch-dev gnuplot-nox)
 # What only the tests need.
-test_packages=(clang-14 clang-tidy-14 clang-format-14 libclang-rt-14-dev python3 hdf5-tools)
+test_packages=(help2man dpkg-dev file clang-14 clang-tidy-14 clang-format-14 libclang-rt-14-dev python3 hdf5-tools)
 
 say() { printf '\033[1m==> %s\033[0m\n' "$*"; }
 die() { printf 'error: %s\n' "$*" >&2; exit 1; }
