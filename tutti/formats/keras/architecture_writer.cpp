@@ -61,7 +61,8 @@ bool is_new_default(const std::string& class_name, const std::string& key, const
 
 Json portable_layer_config(const Layer& layer) {
   Json config = {{"name", layer.name}, {"trainable", layer.trainable}};
-  for (const auto& [key, value] : layer.config().items()) {
+  const Json own = layer.config();
+  for (const auto& [key, value] : own.items()) {
     // Keras never minds the absence of a key whose value is null.
     if (value.is_null() || is_new_default(layer.class_name(), key, value)) continue;
     const bool slope = layer.class_name() == "LeakyReLU" && key == "negative_slope";
@@ -113,7 +114,7 @@ class ModelWriter {
     if (layer.class_name() == "InputLayer") return input_config(layer);
     if (!version_3_) return portable_layer_config(layer);
     Json config = {{"name", layer.name}, {"trainable", layer.trainable}, {"dtype", float_policy()}};
-    for (const auto& [key, value] : layer.config().items()) config[key] = value;
+    config.update(layer.config());
     return config;
   }
 

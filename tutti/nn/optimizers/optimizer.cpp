@@ -91,7 +91,7 @@ Json Optimizer::config() const {
                  {"ema_overwrite_frequency", nullptr},
                  {"loss_scale_factor", nullptr},
                  {"gradient_accumulation_steps", nullptr}};
-  for (const auto& [key, value] : rule_->config().items()) config[key] = value;
+  config.update(rule_->config());
   return config;
 }
 
