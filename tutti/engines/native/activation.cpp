@@ -11,8 +11,7 @@ Prepared prepare_op(const OpCall& call, const Activation& op) {
   return ready([=](Inputs in, Outputs out) {
     const float* x = in[0].as<float>();
     float* y = out[0].as<float>();
-    parallel_for(0, count, kStreamGrain,
-                 [&](std::int64_t begin, std::int64_t end) { function(x + begin, y + begin, end - begin, alpha); });
+    stream(count, [&](std::int64_t begin, std::int64_t end) { function(x + begin, y + begin, end - begin, alpha); });
   });
 }
 
@@ -23,9 +22,8 @@ Prepared prepare_op(const OpCall& call, const ActivationGrad& op) {
   return ready([=](Inputs in, Outputs out) {
     const float *dy = in[0].as<float>(), *saved = in[1].as<float>();
     float* dx = out[0].as<float>();
-    parallel_for(0, count, kStreamGrain, [&](std::int64_t begin, std::int64_t end) {
-      function(dy + begin, saved + begin, dx + begin, end - begin, alpha);
-    });
+    stream(count,
+           [&](std::int64_t begin, std::int64_t end) { function(dy + begin, saved + begin, dx + begin, end - begin, alpha); });
   });
 }
 

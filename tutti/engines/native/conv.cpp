@@ -104,6 +104,7 @@ Prepared prepare_op(const OpCall& call, const Conv2D& op) {
       gemm(product);
     });
   }
+  if (is_depthwise(op, kernel)) return prepare_depthwise(call, op);
   WindowPass pass = conv_pass(op, x, kernel, y);
   Tensor packed(Shape{packed_floats(pass)});
   Tensor bias(Shape{call.inputs.size() > 2 ? packed_floats(pass) / pass.depth() : 0});
@@ -124,6 +125,7 @@ Prepared prepare_op(const OpCall& call, const Conv2DInputGrad& op) {
       gemm(product);
     });
   }
+  if (is_depthwise(op, kernel)) return prepare_depthwise(call, op);
   struct Phase {
     WindowPass pass;
     Tensor packed;

@@ -112,6 +112,7 @@ Prepared prepare_op(const OpCall& call, const Conv2DKernelGrad& op) {
       gemm(product);
     });
   }
+  if (is_depthwise(op, kernel)) return prepare_depthwise(call, op);
   return ready(KernelGrad(conv_pass(op, x, kernel, dy), num_threads()));
 }
 

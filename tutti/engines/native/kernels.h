@@ -44,6 +44,12 @@ inline std::pair<std::int64_t, std::int64_t> share(std::int64_t count, std::int6
 
 inline std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 
+// body(begin, end) on all threads for elements of which each costs little more than its way through the cache.
+template <class Body>
+void stream(std::int64_t count, const Body& body) {
+  parallel_for(0, count, kStreamGrain, body);
+}
+
 // All extents but the last, flattened.
 inline std::int64_t rows_of(const Shape& shape) {
   std::int64_t rows = 1;
@@ -69,7 +75,47 @@ Prepared prepare_op(const OpCall& call, const Conv2D& op);
 Prepared prepare_op(const OpCall& call, const Conv2DInputGrad& op);
 Prepared prepare_op(const OpCall& call, const Conv2DKernelGrad& op);
 Prepared prepare_op(const OpCall& call, const MatMul& op);
+Prepared prepare_op(const OpCall& call, const MaxPool2D& op);
+Prepared prepare_op(const OpCall& call, const MaxPool2DGrad& op);
+Prepared prepare_op(const OpCall& call, const AveragePool2D& op);
+Prepared prepare_op(const OpCall& call, const AveragePool2DGrad& op);
 Prepared prepare_op(const OpCall& call, const Activation& op);
 Prepared prepare_op(const OpCall& call, const ActivationGrad& op);
+Prepared prepare_op(const OpCall& call, const Unary& op);
+Prepared prepare_op(const OpCall& call, const Binary& op);
+Prepared prepare_op(const OpCall& call, const Affine& op);
+Prepared prepare_op(const OpCall& call, const Axpby& op);
+Prepared prepare_op(const OpCall& call, const Clip& op);
+Prepared prepare_op(const OpCall& call, const ClipByNorm& op);
+Prepared prepare_op(const OpCall& call, const Cast& op);
+Prepared prepare_op(const OpCall& call, const Fill& op);
+Prepared prepare_op(const OpCall& call, const Reduce& op);
+Prepared prepare_op(const OpCall& call, const Softmax& op);
+Prepared prepare_op(const OpCall& call, const SoftmaxGrad& op);
+Prepared prepare_op(const OpCall& call, const BatchNorm& op);
+Prepared prepare_op(const OpCall& call, const BatchNormGrad& op);
+Prepared prepare_op(const OpCall& call, const BatchNormInference& op);
+Prepared prepare_op(const OpCall& call, const BatchNormInferenceGrad& op);
+Prepared prepare_op(const OpCall& call, const Dropout& op);
+Prepared prepare_op(const OpCall& call, const DropoutGrad& op);
+Prepared prepare_op(const OpCall& call, const Pad& op);
+Prepared prepare_op(const OpCall& call, const Slice& op);
+Prepared prepare_op(const OpCall& call, const Concat& op);
+Prepared prepare_op(const OpCall& call, const Upsample2D& op);
+Prepared prepare_op(const OpCall& call, const Reshape& op);
+Prepared prepare_op(const OpCall& call, const Transpose& op);
+Prepared prepare_op(const OpCall& call, const Loss& op);
+Prepared prepare_op(const OpCall& call, const LossGrad& op);
+Prepared prepare_op(const OpCall& call, const SgdUpdate& op);
+Prepared prepare_op(const OpCall& call, const AdamUpdate& op);
+Prepared prepare_op(const OpCall& call, const RmspropUpdate& op);
+Prepared prepare_op(const OpCall& call, const AdagradUpdate& op);
+Prepared prepare_op(const OpCall& call, const Increment& op);
+
+// Depthwise convolutions with one output channel for each input channel: conv.cpp passes them on.
+bool is_depthwise(const ConvAttributes& attributes, const Shape& kernel);
+Prepared prepare_depthwise(const OpCall& call, const Conv2D& op);
+Prepared prepare_depthwise(const OpCall& call, const Conv2DInputGrad& op);
+Prepared prepare_depthwise(const OpCall& call, const Conv2DKernelGrad& op);
 
 }  // namespace tutti::native

@@ -187,5 +187,172 @@ TEST_P(NativeTest, ActivationGrad) {
   }
 }
 
+TEST_P(NativeTest, Unary) {
+  for (int kind = 0; kind <= static_cast<int>(UnaryKind::kReciprocal); ++kind) {
+    const auto unary = static_cast<UnaryKind>(kind);
+    const bool needs_positive = unary == UnaryKind::kLog || unary == UnaryKind::kSqrt || unary == UnaryKind::kReciprocal;
+    check(Unary{unary}, {random_tensor({41, 13}, 1, needs_positive ? 0.01f : -4, 4)}, {1e-5, 1e-6});
+    const float inf = std::numeric_limits<float>::infinity(), nan = std::numeric_limits<float>::quiet_NaN();
+    check(Unary{unary}, {Tensor::of<float>({6}, {0.0f, inf, -inf, nan, 100.0f, -100.0f})}, {1e-5, 1e-6});
+  }
+}
+
+TEST_P(NativeTest, Binary) {
+  for (int kind = 0; kind <= static_cast<int>(BinaryKind::kMin); ++kind) {
+    const Binary op{static_cast<BinaryKind>(kind)};
+    const Tensor matrix = random_tensor({65, 37}, 1, 0.5f, 2), row = random_tensor({37}, 2, 0.5f, 2),
+                 one = random_tensor({}, 3, 0.5f, 2);
+    check(op, {matrix, random_tensor({65, 37}, 2, 0.5f, 2)});
+    check(op, {matrix, row});
+    check(op, {row, matrix});
+    check(op, {matrix, one});
+    check(op, {one, matrix});
+    check(op, {random_tensor({2, 3, 3, 5}, 1, 0.5f, 2), random_tensor({1, 1, 1, 5}, 2, 0.5f, 2)});
+  }
+}
+
+TEST_P(NativeTest, Arithmetic) {
+  const Tensor x = random_tensor({50, 701}, 1, -3, 3), y = random_tensor({50, 701}, 2);
+  check(Affine{1.5, -0.25}, {x});
+  check(Axpby{0.9, 0.1}, {x, y});
+  check(Clip{-1, 2}, {x});
+  check(ClipByNorm{1.0}, {x, Tensor::scalar(25.0f)});
+  check(ClipByNorm{1.0}, {x, Tensor::scalar(0.0f)});
+  check(ClipByNorm{7.0}, {x, Tensor::scalar(25.0f)});
+  check(Cast{DType::kFloat32}, {Tensor::of<std::uint8_t>({5}, {0, 1, 127, 128, 255})});
+  check(Cast{DType::kFloat32}, {Tensor::of<std::int64_t>({3}, {-5, 1, 1 << 20})});
+  check(Fill{{DType::kFloat32, {7, 9}}, 0.3}, {});
+  check(Increment{3}, {Tensor::scalar<std::int64_t>(41)});
+}
+
+TEST_P(NativeTest, Reduce) {
+  for (const ReduceKind kind : {ReduceKind::kSum, ReduceKind::kMean, ReduceKind::kSumSquares, ReduceKind::kSumAbs}) {
+    const Tensor x = random_tensor({9, 31, 7, 33}, 1);
+    for (const std::vector<int>& axes : {std::vector<int>{}, {0, 1, 2}, {3}, {1, 2}, {0}, {2, 3}}) {
+      check(Reduce{kind, axes}, {x}, {1e-5, 1e-3});
+      check(Reduce{kind, axes, true}, {random_tensor({3, 2, 3, 2}, 1)});
+    }
+    check(Reduce{kind, {0}}, {random_tensor({20000, 10}, 1)}, {1e-5, 1e-3});
+    check(Reduce{kind, {0}}, {random_tensor({3000, 64}, 1, 0, 1)}, {1e-6, 1e-6});
+  }
+}
+
+TEST_P(NativeTest, Softmax) {
+  for (const bool log : {false, true})
+    for (const Shape& shape : {Shape{5, 10}, {3, 100}, {7, 1}, {400, 33}}) {
+      check(Softmax{log}, {random_tensor(shape, 1, -20, 20)}, {2e-5, 1e-7});
+      check(SoftmaxGrad{log}, {random_tensor(shape, 1), random_tensor(shape, 2, log ? -5.0f : 0.0f, log ? 0.0f : 1.0f)},
+            {1e-5, 2e-5});
+    }
+}
+
+TEST_P(NativeTest, Loss) {
+  for (const bool from_logits : {false, true})
+    for (const double smoothing : {0.0, 0.1}) {
+      const Tensor prediction = random_tensor({6, 10}, 1, from_logits ? -3.0f : 0.01f, from_logits ? 3.0f : 0.5f);
+      const Tensor target = random_tensor({6, 10}, 2, 0, 0.2f), labels = Tensor::of<std::int32_t>({6}, {0, 9, 3, 10, -1, 5});
+      const Tensor dloss = random_tensor({6}, 3);
+      const LossAttributes dense{LossKind::kCategoricalCrossEntropy, from_logits, smoothing};
+      const LossAttributes sparse{LossKind::kSparseCategoricalCrossEntropy, from_logits, smoothing};
+      check(Loss{dense}, {prediction, target});
+      check(Loss{sparse}, {prediction, labels});
+      check(LossGrad{dense}, {dloss, prediction, target});
+      check(LossGrad{sparse}, {dloss, prediction, labels});
+      const Tensor sure = Tensor::of<float>({2, 3}, {1, 0, 0, 0, 0, 1});  // clipped
+      check(Loss{sparse}, {sure, Tensor::of<std::int32_t>({2}, {0, 1})});
+      check(LossGrad{sparse}, {random_tensor({2}, 3), sure, Tensor::of<std::int32_t>({2}, {0, 1})});
+    }
+}
+
+TEST_P(NativeTest, BatchNorm) {
+  for (const Shape& shape : {Shape{4, 5, 3, 32}, {70, 7}, {3, 33}, {900, 64}, {5, 1}}) {
+    const std::int64_t c = shape[-1];
+    const Tensor x = random_tensor(shape, 1, 3, 5), dy = random_tensor(shape, 2), gamma = random_tensor({c}, 3),
+                 beta = random_tensor({c}, 4);
+    const Tensor mean = random_tensor({c}, 5, 3.5f, 4.5f), variance = random_tensor({c}, 6, 0.1f, 1);
+    const Tolerance tolerance{2e-5, 2e-5}, sums{2e-5, 2e-4};
+    check(BatchNorm{1e-3}, {x, gamma, beta}, tolerance);
+    check(BatchNormInference{1e-3}, {x, gamma, beta, mean, variance}, tolerance);
+    check(BatchNormGrad{1e-3}, {dy, x, gamma, mean, variance}, sums);
+    check(BatchNormInferenceGrad{1e-3}, {dy, x, gamma, mean, variance}, sums);
+  }
+}
+
+TEST_P(NativeTest, Pooling) {
+  const std::vector<PoolAttributes> kinds{{},
+                                          {.window = {3, 3}, .strides = {2, 2}, .padding = {1, 1, 1, 1}},
+                                          {.window = {3, 2}, .strides = {1, 1}},
+                                          {.window = {2, 2}, .strides = {3, 3}},
+                                          {.window = {7, 7}, .strides = {7, 7}}};
+  for (const PoolAttributes& kind : kinds)
+    for (const std::int64_t c : {3, 32, 37}) {
+      const Shape x{2, 7, 9, c};
+      const std::vector<TensorType> types{{DType::kFloat32, x}};
+      const Shape y = infer_types(MaxPool2D{kind}, types)[0].shape;
+      check(MaxPool2D{kind}, {random_tensor(x, 1)});
+      check(AveragePool2D{kind}, {random_tensor(x, 1)});
+      check(AveragePool2DGrad{kind, x}, {random_tensor(y, 2)});
+      OpCall pool{MaxPool2D{kind}, types, infer_types(MaxPool2D{kind}, types)};
+      const Tensor input = random_tensor(x, 1);
+      Tensor out(pool.outputs[0]), argmax(pool.outputs[1]);
+      prepare_reference(pool).kernel->run(std::array{input.view()}, std::array{out.view(), argmax.view()});
+      check(MaxPool2DGrad{kind, x}, {random_tensor(y, 2), argmax});
+    }
+}
+
+TEST_P(NativeTest, MaxPoolOfNanAndEqual) {
+  const float nan = std::numeric_limits<float>::quiet_NaN(), inf = std::numeric_limits<float>::infinity();
+  check(MaxPool2D{}, {Tensor::of<float>({1, 2, 8, 1}, {1, nan, 2, 2, -inf, -inf, nan, 5, nan, 3, 2, 1, -inf, -inf, 6, nan})});
+}
+
+TEST_P(NativeTest, Dropout) {
+  const Tensor step = Tensor::scalar<std::int64_t>((std::int64_t{1} << 33) + 5);
+  const Shape x{5, 7, 3, 37};
+  for (const Shape& mask_shape : {x, Shape{5, 1, 1, 37}, Shape{1, 7, 3, 37}, Shape{5, 7, 3, 1}, Shape{1, 1, 1, 1}}) {
+    const Dropout op{0.3, 0x123456789abcdefull, 77, mask_shape};
+    check(op, {random_tensor(x, 1), step});
+    Tensor mask(mask_shape, DType::kUInt8);
+    for (std::int64_t i = 0; i < mask.elements(); ++i) mask.data<std::uint8_t>()[static_cast<std::size_t>(i)] = i % 3 == 1;
+    check(DropoutGrad{0.3}, {random_tensor(x, 1), mask});
+  }
+  check(Dropout{0.5, 7, 8, {40000}}, {random_tensor({40000}, 1), step});
+}
+
+TEST_P(NativeTest, Layout) {
+  const Tensor x = random_tensor({3, 5, 7, 4}, 1);
+  check(Pad{{0, 1, 2, 0}, {0, 2, 0, 0}}, {x});
+  check(Pad{{1, 0, 0, 3}, {0, 0, 1, 1}}, {x});
+  check(Slice{{0, 1, 2, 0}, {3, 3, 4, 4}}, {x});
+  check(Slice{{1, 0, 0, 1}, {2, 5, 7, 2}}, {x});
+  check(Concat{3}, {x, random_tensor({3, 5, 7, 9}, 2), x});
+  check(Concat{0}, {x, random_tensor({1, 5, 7, 4}, 2)});
+  check(Upsample2D{{2, 3}}, {x});
+  check(Reshape{{15, 28}}, {x});
+  for (const std::vector<int>& permutation :
+       {std::vector<int>{0, 1, 2, 3}, {3, 2, 1, 0}, {0, 3, 1, 2}, {0, 2, 1, 3}, {1, 0, 2, 3}})
+    check(Transpose{permutation}, {x});
+  check(Transpose{{1, 0}}, {Tensor::of<std::uint8_t>({2, 3}, {1, 2, 3, 4, 5, 6})});
+  check(Slice{{1}, {2}}, {Tensor::of<std::int64_t>({4}, {1, 2, 3, 4})});
+}
+
+TEST_P(NativeTest, Optimizers) {
+  const Shape shape{131, 257};
+  const Tensor w = random_tensor(shape, 1), g = random_tensor(shape, 2), m = random_tensor(shape, 3),
+               v = random_tensor(shape, 4, 0.1f, 1);
+  const Tensor lr = Tensor::scalar(0.01f), step = Tensor::scalar<std::int64_t>(4);
+  for (const double decay : {0.0, 0.1}) {
+    check(SgdUpdate{0, false, decay}, {w, g, lr});
+    check(SgdUpdate{0.9, false, decay}, {w, g, lr, m});
+    check(SgdUpdate{0.9, true, decay}, {w, g, lr, m});
+    check(AdamUpdate{0.9, 0.999, 1e-7, decay}, {w, g, lr, step, m, v});
+    check(RmspropUpdate{0.9, 0, 1e-7, false, decay}, {w, g, lr, v});
+    check(RmspropUpdate{0.9, 0.5, 1e-7, false, decay}, {w, g, lr, v, m});
+    const Tensor mean = random_tensor(shape, 5, -0.1f, 0.1f);
+    check(RmspropUpdate{0.9, 0, 1e-7, true, decay}, {w, g, lr, v, mean}, {1e-5, 1e-4});
+    check(RmspropUpdate{0.9, 0.5, 1e-7, true, decay}, {w, g, lr, v, m, mean}, {1e-5, 1e-4});
+    check(AdagradUpdate{1e-7, decay}, {w, g, lr, v});
+  }
+}
+
 }  // namespace
 }  // namespace tutti

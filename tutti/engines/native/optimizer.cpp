@@ -1,0 +1,85 @@
+// Optimizer updates: the scalars of a step in double, then one pass over the arrays.
+#include "tutti/engines/native/isa/optimizer.h"
+
+#include <cmath>
+
+#include "tutti/engines/native/kernels.h"
+
+namespace tutti::native {
+namespace {
+
+// The part of an array from `begin` on; null where the op has no such slot.
+Slot slot(Inputs in, std::size_t input, Outputs out, std::size_t output, std::int64_t begin) {
+  return {in[input].as<float>() + begin, out[output].as<float>() + begin};
+}
+constexpr Slot kNone{nullptr, nullptr};
+
+double learning_rate(Inputs in) { return *in[2].as<float>(); }
+float keep_of(Inputs in, double weight_decay) { return static_cast<float>(1 - learning_rate(in) * weight_decay); }
+
+}  // namespace
+
+Prepared prepare_op(const OpCall& call, const SgdUpdate& op) {
+  const std::int64_t count = call.outputs[0].shape.elements();
+  return ready([op, count](Inputs in, Outputs out) {
+    const SgdStep step{.lr = *in[2].as<float>(),
+                       .momentum = static_cast<float>(op.momentum),
+                       .keep = keep_of(in, op.weight_decay),
+                       .nesterov = op.nesterov};
+    stream(count, [&](std::int64_t begin, std::int64_t end) {
+      const Slot velocity = op.momentum != 0 ? slot(in, 3, out, 1, begin) : kNone;
+      optimizer_isa().sgd(step, slot(in, 0, out, 0, begin), in[1].as<float>() + begin, velocity, end - begin);
+    });
+  });
+}
+
+Prepared prepare_op(const OpCall& call, const AdamUpdate& op) {
+  const std::int64_t count = call.outputs[0].shape.elements();
+  return ready([op, count](Inputs in, Outputs out) {
+    const double t = static_cast<double>(*in[3].as<std::int64_t>() + 1);
+    const double rate = learning_rate(in) * std::sqrt(1 - std::pow(op.beta_2, t)) / (1 - std::pow(op.beta_1, t));
+    const AdamStep step{.rate = static_cast<float>(rate),
+                        .beta_1 = static_cast<float>(op.beta_1),
+                        .beta_2 = static_cast<float>(op.beta_2),
+                        .one_minus_beta_1 = static_cast<float>(1 - op.beta_1),
+                        .one_minus_beta_2 = static_cast<float>(1 - op.beta_2),
+                        .epsilon = static_cast<float>(op.epsilon),
+                        .keep = keep_of(in, op.weight_decay)};
+    stream(count, [&](std::int64_t begin, std::int64_t end) {
+      optimizer_isa().adam(step, slot(in, 0, out, 0, begin), in[1].as<float>() + begin, slot(in, 4, out, 1, begin),
+                           slot(in, 5, out, 2, begin), end - begin);
+    });
+  });
+}
+
+Prepared prepare_op(const OpCall& call, const RmspropUpdate& op) {
+  const std::int64_t count = call.outputs[0].shape.elements();
+  return ready([op, count](Inputs in, Outputs out) {
+    const RmspropStep step{.lr = *in[2].as<float>(),
+                           .rho = static_cast<float>(op.rho),
+                           .one_minus_rho = static_cast<float>(1 - op.rho),
+                           .momentum = static_cast<float>(op.momentum),
+                           .epsilon = static_cast<float>(op.epsilon),
+                           .keep = keep_of(in, op.weight_decay)};
+    const bool has_momentum = op.momentum > 0;
+    stream(count, [&](std::int64_t begin, std::int64_t end) {
+      const Slot velocity = has_momentum ? slot(in, 4, out, 2, begin) : kNone;
+      const Slot mean = op.centered ? slot(in, has_momentum ? 5 : 4, out, has_momentum ? 3 : 2, begin) : kNone;
+      optimizer_isa().rmsprop(step, slot(in, 0, out, 0, begin), in[1].as<float>() + begin, slot(in, 3, out, 1, begin), velocity,
+                              mean, end - begin);
+    });
+  });
+}
+
+Prepared prepare_op(const OpCall& call, const AdagradUpdate& op) {
+  const std::int64_t count = call.outputs[0].shape.elements();
+  return ready([op, count](Inputs in, Outputs out) {
+    const float lr = *in[2].as<float>(), epsilon = static_cast<float>(op.epsilon), keep = keep_of(in, op.weight_decay);
+    stream(count, [&](std::int64_t begin, std::int64_t end) {
+      optimizer_isa().adagrad(lr, epsilon, keep, slot(in, 0, out, 0, begin), in[1].as<float>() + begin,
+                              slot(in, 3, out, 1, begin), end - begin);
+    });
+  });
+}
+
+}  // namespace tutti::native
