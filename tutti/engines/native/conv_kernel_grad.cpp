@@ -1,6 +1,7 @@
 // The gradient of a convolution's kernel: for each cell of the window the sum of outer products of input and output gradient,
 // in register tiles over blocks of image rows that stay in cache. Threads share the images and add up their parts at the end.
 #include "tutti/engines/native/gemm.h"
+#include "tutti/engines/native/isa/elementwise.h"
 #include "tutti/engines/native/kernels.h"
 #include "tutti/engines/native/window_pass.h"
 
@@ -61,13 +62,14 @@ class KernelGrad {
     const std::int64_t items = pass_.images * blocks_, parts = std::min<std::int64_t>(num_threads(), items);
     if (parts != parts_) resize(parts);
     float* dkernel = out[0].as<float>();
+    const auto add = elementwise_isa().binary[static_cast<std::size_t>(BinaryKind::kAdd)];
     parallel_for(0, parts, 1, [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t part = begin; part < end; ++part)
         add_items(in, share(items, part, parts), part == 0 ? dkernel : partial(part));
     });
     parallel_for(0, parts > 1 ? size_ : 0, kStreamGrain, [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t part = 1; part < parts; ++part)
-        for (std::int64_t i = begin; i < end; ++i) dkernel[i] += partial(part)[i];
+        add(dkernel + begin, partial(part) + begin, dkernel + begin, end - begin);
     });
   }
 

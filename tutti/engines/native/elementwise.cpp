@@ -1,21 +1,13 @@
 #include "tutti/engines/native/isa/elementwise.h"
 
 #include <cmath>
+#include <limits>
+#include <type_traits>
 
-#include "tutti/engines/native/kernels.h"
+#include "tutti/engines/native/broadcast.h"
 
 namespace tutti::native {
 namespace {
-
-// How the smaller operand of a Binary lies along the larger one.
-enum class Broadcast { kSame, kScalar, kRow, kOther };
-
-Broadcast broadcast_of(const Shape& x, const Shape& y) {
-  if (x == y) return Broadcast::kSame;
-  if (x.elements() == 1) return Broadcast::kScalar;
-  if (x.rank() >= 1 && y.rank() >= 1 && x.elements() == x[-1] && x[-1] == y[-1]) return Broadcast::kRow;
-  return Broadcast::kOther;
-}
 
 template <class Function>
 Prepared map_one(const OpCall& call, Function function) {
@@ -27,32 +19,37 @@ Prepared map_one(const OpCall& call, Function function) {
   });
 }
 
-// y[row] = f(a[row], b), where b is one row; or f(b, a[row]) if swapped.
-Prepared map_rows(ElementwiseIsa::Binary function, const Shape& y_shape, bool swapped) {
-  const std::int64_t c = y_shape[-1], rows = rows_of(y_shape);
-  return ready([=](Inputs in, Outputs out) {
-    const float *matrix = in[swapped ? 1 : 0].as<float>(), *line = in[swapped ? 0 : 1].as<float>();
-    float* y = out[0].as<float>();
-    parallel_for(0, rows, ceil_div(kStreamGrain, c), [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t at = begin * c; at < end * c; at += c)
-        swapped ? function(line, matrix + at, y + at, c) : function(matrix + at, line, y + at, c);
-    });
-  });
+// f(T{}) with the C++ type of dtype.
+template <class F>
+void with_type(DType dtype, F f) {
+  switch (dtype) {
+    case DType::kFloat32:
+      return f(float{});
+    case DType::kFloat64:
+      return f(double{});
+    case DType::kInt32:
+      return f(std::int32_t{});
+    case DType::kInt64:
+      return f(std::int64_t{});
+    case DType::kUInt8:
+      return f(std::uint8_t{});
+  }
 }
 
-template <class F>
-bool with_source_type(DType dtype, F f) {
-  switch (dtype) {
-    case DType::kUInt8:
-      return f(std::uint8_t{}), true;
-    case DType::kInt32:
-      return f(std::int32_t{}), true;
-    case DType::kInt64:
-      return f(std::int64_t{}), true;
-    case DType::kFloat32:
-      return f(float{}), true;
-    default:
-      return false;
+// Truncates towards zero; what To cannot hold becomes its nearest value, NaN becomes 0.
+template <class To, class From>
+To convert(From value) {
+  if constexpr (std::is_floating_point_v<To>) {
+    return static_cast<To>(value);
+  } else if constexpr (std::is_floating_point_v<From>) {
+    // The bounds as From has them may be one too large, so that equality counts as outside.
+    if (std::isnan(value)) return To{0};
+    if (value >= static_cast<From>(std::numeric_limits<To>::max())) return std::numeric_limits<To>::max();
+    if (value <= static_cast<From>(std::numeric_limits<To>::min())) return std::numeric_limits<To>::min();
+    return static_cast<To>(value);
+  } else {
+    const auto wide = static_cast<std::int64_t>(value);
+    return static_cast<To>(std::clamp<std::int64_t>(wide, std::numeric_limits<To>::min(), std::numeric_limits<To>::max()));
   }
 }
 
@@ -65,29 +62,22 @@ Prepared prepare_op(const OpCall& call, const Unary& op) {
 Prepared prepare_op(const OpCall& call, const Binary& op) {
   const auto kind = static_cast<std::size_t>(op.kind);
   const ElementwiseIsa& isa = elementwise_isa();
-  const Shape& y = call.outputs[0].shape;
-  const Broadcast a = broadcast_of(call.inputs[0].shape, y), b = broadcast_of(call.inputs[1].shape, y);
-  const std::int64_t count = y.elements();
-  if (call.outputs[0].dtype != DType::kFloat32) return refuse("native computes in float32 only");
-  if (a == Broadcast::kSame && b == Broadcast::kSame) {
-    return ready([=, f = isa.binary[kind]](Inputs in, Outputs out) {
-      stream(count, [&](std::int64_t begin, std::int64_t end) {
-        f(in[0].as<float>() + begin, in[1].as<float>() + begin, out[0].as<float>() + begin, end - begin);
+  const BroadcastWalk walk(call.inputs[0].shape, call.inputs[1].shape, call.outputs[0].shape);
+  if (walk.step_a() == 1 && walk.step_b() == 1) {
+    return ready([walk, f = isa.binary[kind]](Inputs in, Outputs out) {
+      walk.run([&](std::int64_t a, std::int64_t b, std::int64_t y, std::int64_t count) {
+        f(in[0].as<float>() + a, in[1].as<float>() + b, out[0].as<float>() + y, count);
       });
     });
   }
-  if ((a == Broadcast::kSame && b == Broadcast::kScalar) || (a == Broadcast::kScalar && b == Broadcast::kSame)) {
-    const std::size_t scalar = b == Broadcast::kScalar ? 1 : 0;
-    return ready([=, f = scalar == 1 ? isa.scalar_right[kind] : isa.scalar_left[kind]](Inputs in, Outputs out) {
-      const float value = *in[scalar].as<float>();
-      stream(count, [&](std::int64_t begin, std::int64_t end) {
-        f(in[1 - scalar].as<float>() + begin, value, out[0].as<float>() + begin, end - begin);
-      });
+  // One operand stands still: runs of a scalar.
+  const bool scalar_right = walk.step_b() == 0;
+  return ready([walk, scalar_right, f = (scalar_right ? isa.scalar_right : isa.scalar_left)[kind]](Inputs in, Outputs out) {
+    walk.run([&](std::int64_t a, std::int64_t b, std::int64_t y, std::int64_t count) {
+      const float *left = in[0].as<float>() + a, *right = in[1].as<float>() + b;
+      f(scalar_right ? left : right, scalar_right ? *right : *left, out[0].as<float>() + y, count);
     });
-  }
-  if (a == Broadcast::kSame && b == Broadcast::kRow) return map_rows(isa.binary[kind], y, false);
-  if (a == Broadcast::kRow && b == Broadcast::kSame) return map_rows(isa.binary[kind], y, true);
-  return refuse("broadcasting other than of a scalar or a row");
+  });
 }
 
 Prepared prepare_op(const OpCall& call, const Affine& op) {
@@ -126,14 +116,14 @@ Prepared prepare_op(const OpCall& call, const ClipByNorm& op) {
 }
 
 Prepared prepare_op(const OpCall& call, const Cast& op) {
-  if (op.dtype != DType::kFloat32) return refuse("a cast to another type than float32");
   const std::int64_t count = call.outputs[0].shape.elements();
-  Prepared prepared = refuse("a cast from a type without a kernel");
-  with_source_type(call.inputs[0].dtype, [&]<class From>(From) {
-    prepared = ready([count](Inputs in, Outputs out) {
-      stream(count, [&](std::int64_t begin, std::int64_t end) {
-        const From* x = in[0].as<From>();
-        for (std::int64_t i = begin; i < end; ++i) out[0].as<float>()[i] = static_cast<float>(x[i]);
+  Prepared prepared;
+  with_type(call.inputs[0].dtype, [&]<class From>(From) {
+    with_type(op.dtype, [&]<class To>(To) {
+      prepared = ready([count](Inputs in, Outputs out) {
+        stream(count, [x = in[0].as<From>(), y = out[0].as<To>()](std::int64_t begin, std::int64_t end) {
+          for (std::int64_t i = begin; i < end; ++i) y[i] = convert<To>(x[i]);
+        });
       });
     });
   });
@@ -141,11 +131,14 @@ Prepared prepare_op(const OpCall& call, const Cast& op) {
 }
 
 Prepared prepare_op(const OpCall& call, const Fill& op) {
-  if (op.type.dtype != DType::kFloat32) return refuse("another type than float32");
   const std::int64_t count = call.outputs[0].shape.elements();
-  return ready([count, value = static_cast<float>(op.value)](Inputs, Outputs out) {
-    stream(count, [&](std::int64_t begin, std::int64_t end) { std::fill_n(out[0].as<float>() + begin, end - begin, value); });
+  Prepared prepared;
+  with_type(op.type.dtype, [&]<class T>(T) {
+    prepared = ready([count, value = convert<T>(op.value)](Inputs, Outputs out) {
+      stream(count, [&](std::int64_t begin, std::int64_t end) { std::fill_n(out[0].as<T>() + begin, end - begin, value); });
+    });
   });
+  return prepared;
 }
 
 Prepared prepare_op(const OpCall&, const Increment& op) {

@@ -62,12 +62,6 @@ inline std::int64_t rows_of(const Shape& shape) {
 enum class Scratch { kImage, kPanels, kRows, kCount };
 float* thread_scratch(Scratch slot, std::int64_t floats);
 
-// Chosen by overload resolution for the ops that are not listed below.
-template <class AnyOp>
-Prepared prepare_op(const OpCall&, const AnyOp&) {
-  return refuse("native has no kernel for it");
-}
-
 // A 1 x 1 convolution that is a plain matrix product.
 bool is_pointwise(const ConvAttributes& attributes, const Shape& kernel);
 
@@ -96,18 +90,23 @@ Prepared prepare_op(const OpCall& call, const BatchNorm& op);
 Prepared prepare_op(const OpCall& call, const BatchNormGrad& op);
 Prepared prepare_op(const OpCall& call, const BatchNormInference& op);
 Prepared prepare_op(const OpCall& call, const BatchNormInferenceGrad& op);
+Prepared prepare_op(const OpCall& call, const LayerNorm& op);
+Prepared prepare_op(const OpCall& call, const LayerNormGrad& op);
 Prepared prepare_op(const OpCall& call, const Dropout& op);
 Prepared prepare_op(const OpCall& call, const DropoutGrad& op);
 Prepared prepare_op(const OpCall& call, const Pad& op);
 Prepared prepare_op(const OpCall& call, const Slice& op);
 Prepared prepare_op(const OpCall& call, const Concat& op);
 Prepared prepare_op(const OpCall& call, const Upsample2D& op);
+Prepared prepare_op(const OpCall& call, const Upsample2DGrad& op);
 Prepared prepare_op(const OpCall& call, const Reshape& op);
 Prepared prepare_op(const OpCall& call, const Transpose& op);
 Prepared prepare_op(const OpCall& call, const Loss& op);
 Prepared prepare_op(const OpCall& call, const LossGrad& op);
 Prepared prepare_op(const OpCall& call, const SgdUpdate& op);
 Prepared prepare_op(const OpCall& call, const AdamUpdate& op);
+Prepared prepare_op(const OpCall& call, const NadamUpdate& op);
+Prepared prepare_op(const OpCall& call, const NadamProduct& op);
 Prepared prepare_op(const OpCall& call, const RmspropUpdate& op);
 Prepared prepare_op(const OpCall& call, const AdagradUpdate& op);
 Prepared prepare_op(const OpCall& call, const Increment& op);

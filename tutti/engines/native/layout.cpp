@@ -1,6 +1,7 @@
 // Moving elements about: every op here is one copy with strides on both sides.
 #include <cstring>
 
+#include "tutti/engines/native/isa/elementwise.h"
 #include "tutti/engines/native/kernels.h"
 
 namespace tutti::native {
@@ -127,6 +128,27 @@ Prepared prepare_op(const OpCall& call, const Upsample2D& op) {
   const StridedCopy copy(shape, {from[0], from[1], 0, from[2], 0, from[3]},
                          {to[0], factor_h * to[1], to[1], factor_w * to[2], to[2], to[3]}, element_of(x));
   return ready([copy](Inputs in, Outputs out) { copy.run(in[0].data, out[0].data); });
+}
+
+// dx is the sum of a block of dy: the rows of the block are added pixel by pixel.
+Prepared prepare_op(const OpCall& call, const Upsample2DGrad& op) {
+  const Shape &dy_shape = call.inputs[0].shape, &dx_shape = call.outputs[0].shape;
+  const std::int64_t w = dx_shape[2], c = dx_shape[3], dy_row = dy_shape[2] * c;
+  const std::int64_t factor_h = op.factors[0], factor_w = op.factors[1];
+  const auto add = elementwise_isa().binary[static_cast<std::size_t>(BinaryKind::kAdd)];
+  return ready([=, rows = dx_shape[0] * dx_shape[1]](Inputs in, Outputs out) {
+    parallel_for(0, rows, ceil_div(kStreamGrain, factor_h * dy_row + 1), [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t row = begin; row < end; ++row) {
+        for (std::int64_t column = 0; column < w; ++column) {
+          const float* block = in[0].as<float>() + row * factor_h * dy_row + column * factor_w * c;
+          float* dx = out[0].as<float>() + (row * w + column) * c;
+          std::copy_n(block, c, dx);
+          for (std::int64_t i = 1; i < factor_h * factor_w; ++i)
+            add(dx, block + i / factor_w * dy_row + i % factor_w * c, dx, c);
+        }
+      }
+    });
+  });
 }
 
 Prepared prepare_op(const OpCall& call, const Reshape&) {

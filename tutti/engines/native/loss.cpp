@@ -1,5 +1,4 @@
-// The cross-entropies over classes. A batch has few rows, so they are computed in double, row by row; the other losses are left
-// to the reference engine.
+// Losses. A batch has few rows, so they are computed in double, row by row.
 #include <cmath>
 #include <limits>
 
@@ -75,37 +74,85 @@ void grad_of(bool from_logits, double dloss, const float* x, const TargetRow& ta
   for (std::int64_t i = 0; i < c; ++i) dx[i] = static_cast<float>(dloss * (slope(i) - inner) / normalizer);
 }
 
-bool has_kernel(const LossAttributes& op) {
-  return op.kind == LossKind::kCategoricalCrossEntropy || op.kind == LossKind::kSparseCategoricalCrossEntropy;
+bool is_categorical(LossKind kind) {
+  return kind == LossKind::kCategoricalCrossEntropy || kind == LossKind::kSparseCategoricalCrossEntropy;
+}
+
+// One element of the losses that are means over the last axis.
+double element_loss(const LossAttributes& op, double x, double t) {
+  const double error = x - t;
+  switch (op.kind) {
+    case LossKind::kBinaryCrossEntropy: {
+      t = t * (1 - op.label_smoothing) + 0.5 * op.label_smoothing;
+      if (op.from_logits) return std::max(x, 0.0) - x * t + std::log1p(std::exp(-std::abs(x)));
+      const double p = x < kLow ? kLow : x > kHigh ? kHigh : x;
+      return -(t * std::log(p) + (1 - t) * std::log1p(-p));
+    }
+    case LossKind::kMeanAbsoluteError:
+      return std::abs(error);
+    case LossKind::kHuber:
+      return std::abs(error) <= op.delta ? 0.5 * error * error : op.delta * (std::abs(error) - 0.5 * op.delta);
+    default:
+      return error * error;
+  }
+}
+
+double element_slope(const LossAttributes& op, double x, double t) {
+  const double error = x - t;
+  switch (op.kind) {
+    case LossKind::kBinaryCrossEntropy:
+      t = t * (1 - op.label_smoothing) + 0.5 * op.label_smoothing;
+      if (op.from_logits) return (x >= 0 ? 1 / (1 + std::exp(-x)) : std::exp(x) / (1 + std::exp(x))) - t;
+      return x >= kLow && x <= kHigh ? (x - t) / (x * (1 - x)) : 0.0;
+    case LossKind::kMeanAbsoluteError:
+      return static_cast<double>((error > 0) - (error < 0));
+    case LossKind::kHuber:
+      return error < -op.delta ? -op.delta : error > op.delta ? op.delta : error;
+    default:
+      return 2 * error;
+  }
 }
 
 // An exponential or a logarithm in double costs some fifty times what streaming a float does.
 std::int64_t row_grain(std::int64_t c) { return ceil_div(kStreamGrain, 50 * c); }
 
-constexpr const char* kOtherLoss = "a loss other than the cross-entropies over classes";
-
 }  // namespace
 
 Prepared prepare_op(const OpCall& call, const Loss& op) {
-  if (!has_kernel(op)) return refuse(kOtherLoss);
   const std::int64_t c = call.inputs[0].shape[-1], rows = call.outputs[0].shape.elements();
   return ready([op, c, rows](Inputs in, Outputs out) {
     parallel_for(0, rows, row_grain(c), [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t row = begin; row < end; ++row)
-        out[0].as<float>()[row] =
-            static_cast<float>(loss_of(op.from_logits, in[0].as<float>() + row * c, TargetRow(op, in[1], row, c), c));
+      for (std::int64_t row = begin; row < end; ++row) {
+        const float* x = in[0].as<float>() + row * c;
+        double loss = 0;
+        if (is_categorical(op.kind)) {
+          loss = loss_of(op.from_logits, x, TargetRow(op, in[1], row, c), c);
+        } else {
+          for (std::int64_t i = 0; i < c; ++i) loss += element_loss(op, x[i], in[1].as<float>()[row * c + i]);
+          loss /= static_cast<double>(c);
+        }
+        out[0].as<float>()[row] = static_cast<float>(loss);
+      }
     });
   });
 }
 
 Prepared prepare_op(const OpCall& call, const LossGrad& op) {
-  if (!has_kernel(op)) return refuse(kOtherLoss);
   const std::int64_t c = call.inputs[1].shape[-1], rows = call.inputs[0].shape.elements();
   return ready([op, c, rows](Inputs in, Outputs out) {
     parallel_for(0, rows, row_grain(c), [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t row = begin; row < end; ++row)
-        grad_of(op.from_logits, in[0].as<float>()[row], in[1].as<float>() + row * c, TargetRow(op, in[2], row, c), c,
-                out[0].as<float>() + row * c);
+      for (std::int64_t row = begin; row < end; ++row) {
+        const float* x = in[1].as<float>() + row * c;
+        float* dx = out[0].as<float>() + row * c;
+        const double dloss = in[0].as<float>()[row];
+        if (is_categorical(op.kind)) {
+          grad_of(op.from_logits, dloss, x, TargetRow(op, in[2], row, c), c, dx);
+        } else {
+          for (std::int64_t i = 0; i < c; ++i)
+            dx[i] =
+                static_cast<float>(dloss * element_slope(op, x[i], in[2].as<float>()[row * c + i]) / static_cast<double>(c));
+        }
+      }
     });
   });
 }

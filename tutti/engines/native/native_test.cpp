@@ -175,6 +175,7 @@ TEST_P(NativeTest, Activation) {
     check(op, {random_tensor({37, 19}, 1, -6, 6)}, {1e-5, 1e-7});
     check(op, {random_tensor({3}, 1, -0.01f, 0.01f)}, {1e-5, 1e-7});
     check(op, {random_tensor({40000}, 1, -60, 60)}, {1e-5, 1e-6});
+    check(op, {Tensor::of<float>({3}, {1, std::numeric_limits<float>::quiet_NaN(), -1})});
   }
 }
 
@@ -208,6 +209,10 @@ TEST_P(NativeTest, Binary) {
     check(op, {matrix, one});
     check(op, {one, matrix});
     check(op, {random_tensor({2, 3, 3, 5}, 1, 0.5f, 2), random_tensor({1, 1, 1, 5}, 2, 0.5f, 2)});
+    check(op, {random_tensor({2, 90, 3, 65}, 1, 0.5f, 2), random_tensor({2, 1, 1, 65}, 2, 0.5f, 2)});
+    check(op, {random_tensor({7, 1}, 1, 0.5f, 2), random_tensor({1, 5000}, 2, 0.5f, 2)});
+    check(op, {random_tensor({3, 1, 5}, 1, 0.5f, 2), random_tensor({4, 1}, 2, 0.5f, 2)});
+    check(op, {one, one});
   }
 }
 
@@ -222,13 +227,16 @@ TEST_P(NativeTest, Arithmetic) {
   check(Cast{DType::kFloat32}, {Tensor::of<std::uint8_t>({5}, {0, 1, 127, 128, 255})});
   check(Cast{DType::kFloat32}, {Tensor::of<std::int64_t>({3}, {-5, 1, 1 << 20})});
   check(Fill{{DType::kFloat32, {7, 9}}, 0.3}, {});
+  check(Cast{DType::kUInt8}, {Tensor::of<float>({6}, {-1, 0.9f, 254.9f, 256, 1e20f, std::numeric_limits<float>::quiet_NaN()})});
+  check(Cast{DType::kInt32}, {Tensor::of<float>({4}, {-1.9f, 3e9f, -3e9f, 2147483500.0f})});
+  check(Fill{{DType::kInt64, {3}}, 7}, {});
   check(Increment{3}, {Tensor::scalar<std::int64_t>(41)});
 }
 
 TEST_P(NativeTest, Reduce) {
   for (const ReduceKind kind : {ReduceKind::kSum, ReduceKind::kMean, ReduceKind::kSumSquares, ReduceKind::kSumAbs}) {
     const Tensor x = random_tensor({9, 31, 7, 33}, 1);
-    for (const std::vector<int>& axes : {std::vector<int>{}, {0, 1, 2}, {3}, {1, 2}, {0}, {2, 3}}) {
+    for (const std::vector<int>& axes : {std::vector<int>{}, {0, 1, 2}, {3}, {1, 2}, {0}, {2, 3}, {0, 2}, {1, 3}}) {
       check(Reduce{kind, axes}, {x}, {1e-5, 1e-3});
       check(Reduce{kind, axes, true}, {random_tensor({3, 2, 3, 2}, 1)});
     }
@@ -246,6 +254,11 @@ TEST_P(NativeTest, Softmax) {
     }
 }
 
+TEST_P(NativeTest, SoftmaxOfNan) {
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  check(Softmax{}, {Tensor::of<float>({2, 3}, {1, nan, 2, 1, 2, 3})});
+}
+
 TEST_P(NativeTest, Loss) {
   for (const bool from_logits : {false, true})
     for (const double smoothing : {0.0, 0.1}) {
@@ -258,6 +271,13 @@ TEST_P(NativeTest, Loss) {
       check(Loss{sparse}, {prediction, labels});
       check(LossGrad{dense}, {dloss, prediction, target});
       check(LossGrad{sparse}, {dloss, prediction, labels});
+      const LossAttributes binary{LossKind::kBinaryCrossEntropy, from_logits, smoothing};
+      check(Loss{binary}, {prediction, target});
+      check(LossGrad{binary}, {dloss, prediction, target});
+      for (const LossKind kind : {LossKind::kMeanSquaredError, LossKind::kMeanAbsoluteError, LossKind::kHuber}) {
+        check(Loss{{.kind = kind, .delta = 0.3}}, {prediction, target});
+        check(LossGrad{{.kind = kind, .delta = 0.3}}, {dloss, prediction, target});
+      }
       const Tensor sure = Tensor::of<float>({2, 3}, {1, 0, 0, 0, 0, 1});  // clipped
       check(Loss{sparse}, {sure, Tensor::of<std::int32_t>({2}, {0, 1})});
       check(LossGrad{sparse}, {random_tensor({2}, 3), sure, Tensor::of<std::int32_t>({2}, {0, 1})});
@@ -275,6 +295,18 @@ TEST_P(NativeTest, BatchNorm) {
     check(BatchNormInference{1e-3}, {x, gamma, beta, mean, variance}, tolerance);
     check(BatchNormGrad{1e-3}, {dy, x, gamma, mean, variance}, sums);
     check(BatchNormInferenceGrad{1e-3}, {dy, x, gamma, mean, variance}, sums);
+  }
+}
+
+TEST_P(NativeTest, LayerNorm) {
+  for (const Shape& shape : {Shape{4, 5, 3, 32}, {70, 7}, {3, 133}, {900, 64}, {5, 1}}) {
+    const std::int64_t c = shape[-1];
+    const Tensor x = random_tensor(shape, 1, 3, 5), dy = random_tensor(shape, 2), gamma = random_tensor({c}, 3),
+                 beta = random_tensor({c}, 4);
+    Shape rows(std::vector(shape.begin(), shape.end() - 1));
+    check(LayerNorm{1e-3}, {x, gamma, beta}, {2e-5, 2e-5});
+    check(LayerNormGrad{1e-3}, {dy, x, gamma, random_tensor(rows, 5, 3.5f, 4.5f), random_tensor(rows, 6, 0.1f, 1)},
+          {2e-5, 2e-4});
   }
 }
 
@@ -308,7 +340,8 @@ TEST_P(NativeTest, MaxPoolOfNanAndEqual) {
 TEST_P(NativeTest, Dropout) {
   const Tensor step = Tensor::scalar<std::int64_t>((std::int64_t{1} << 33) + 5);
   const Shape x{5, 7, 3, 37};
-  for (const Shape& mask_shape : {x, Shape{5, 1, 1, 37}, Shape{1, 7, 3, 37}, Shape{5, 7, 3, 1}, Shape{1, 1, 1, 1}}) {
+  for (const Shape& mask_shape :
+       {x, Shape{5, 1, 1, 37}, Shape{5, 1, 3, 1}, Shape{1, 7, 3, 37}, Shape{5, 7, 3, 1}, Shape{1, 1, 1, 1}}) {
     const Dropout op{0.3, 0x123456789abcdefull, 77, mask_shape};
     check(op, {random_tensor(x, 1), step});
     Tensor mask(mask_shape, DType::kUInt8);
@@ -327,6 +360,8 @@ TEST_P(NativeTest, Layout) {
   check(Concat{3}, {x, random_tensor({3, 5, 7, 9}, 2), x});
   check(Concat{0}, {x, random_tensor({1, 5, 7, 4}, 2)});
   check(Upsample2D{{2, 3}}, {x});
+  check(Upsample2DGrad{{1, 7}}, {x});
+  check(Upsample2DGrad{{2, 2}}, {random_tensor({2, 4, 6, 37}, 1)});
   check(Reshape{{15, 28}}, {x});
   for (const std::vector<int>& permutation :
        {std::vector<int>{0, 1, 2, 3}, {3, 2, 1, 0}, {0, 3, 1, 2}, {0, 2, 1, 3}, {1, 0, 2, 3}})
@@ -345,6 +380,8 @@ TEST_P(NativeTest, Optimizers) {
     check(SgdUpdate{0.9, false, decay}, {w, g, lr, m});
     check(SgdUpdate{0.9, true, decay}, {w, g, lr, m});
     check(AdamUpdate{0.9, 0.999, 1e-7, decay}, {w, g, lr, step, m, v});
+    check(NadamUpdate{0.9, 0.999, 1e-7, decay}, {w, g, lr, step, m, v, Tensor::scalar(0.6f)});
+    check(NadamProduct{0.9}, {Tensor::scalar(0.6f), step});
     check(RmspropUpdate{0.9, 0, 1e-7, false, decay}, {w, g, lr, v});
     check(RmspropUpdate{0.9, 0.5, 1e-7, false, decay}, {w, g, lr, v, m});
     const Tensor mean = random_tensor(shape, 5, -0.1f, 0.1f);

@@ -1,4 +1,4 @@
-// Batch normalisation. Ioffe, Szegedy, "Batch normalization" (2015).
+// Ioffe, Szegedy, "Batch normalization" (2015); Ba, Kiros, Hinton, "Layer normalization" (2016).
 #include <cmath>
 
 #include "tutti/engines/native/column_sums.h"
@@ -100,6 +100,32 @@ Prepared prepare_op(const OpCall& call, const BatchNormInference& op) {
 Prepared prepare_op(const OpCall& call, const BatchNormInferenceGrad& op) {
   const Extents e(call.inputs[0].shape);
   return ready([e, epsilon = op.epsilon](Inputs in, Outputs out) { normalize_grad(e, epsilon, false, in, out); });
+}
+
+Prepared prepare_op(const OpCall& call, const LayerNorm& op) {
+  const Extents e(call.inputs[0].shape);
+  return ready([e, epsilon = op.epsilon](Inputs in, Outputs out) {
+    parallel_for(0, e.rows, e.grain(), [&](std::int64_t begin, std::int64_t end) {
+      columns_isa().layer_norm(in[0].as<float>() + begin * e.c, in[1].as<float>(), in[2].as<float>(), epsilon, end - begin, e.c,
+                               out[0].as<float>() + begin * e.c, out[1].as<float>() + begin, out[2].as<float>() + begin);
+    });
+  });
+}
+
+Prepared prepare_op(const OpCall& call, const LayerNormGrad& op) {
+  const Extents e(call.inputs[0].shape);
+  return ready([e, epsilon = op.epsilon](Inputs in, Outputs out) {
+    const std::vector<double> sums = sum_rows(e.rows, 2 * e.c, [&](std::int64_t begin, std::int64_t end, double* part) {
+      columns_isa().layer_norm_grad(in[0].as<float>() + begin * e.c, in[1].as<float>() + begin * e.c, in[2].as<float>(),
+                                    in[3].as<float>() + begin, in[4].as<float>() + begin, epsilon, end - begin, e.c,
+                                    thread_scratch(Scratch::kRows, 2 * e.c), out[0].as<float>() + begin * e.c, part,
+                                    part + e.c);
+    });
+    for (std::int64_t j = 0; j < e.c; ++j) {
+      out[1].as<float>()[j] = static_cast<float>(sums[static_cast<std::size_t>(j)]);
+      out[2].as<float>()[j] = static_cast<float>(sums[static_cast<std::size_t>(e.c + j)]);
+    }
+  });
 }
 
 }  // namespace tutti::native

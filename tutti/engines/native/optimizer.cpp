@@ -14,6 +14,12 @@ Slot slot(Inputs in, std::size_t input, Outputs out, std::size_t output, std::in
 }
 constexpr Slot kNone{nullptr, nullptr};
 
+// The number of this update, from 1.
+double update_number(const ConstView& step) { return static_cast<double>(*step.as<std::int64_t>() + 1); }
+
+// Nadam's momentum schedule. Dozat, "Incorporating Nesterov momentum into Adam" (2016).
+double nadam_momentum(double beta_1, double t) { return beta_1 * (1 - 0.5 * std::pow(0.96, t)); }
+
 double learning_rate(Inputs in) { return *in[2].as<float>(); }
 float keep_of(Inputs in, double weight_decay) { return static_cast<float>(1 - learning_rate(in) * weight_decay); }
 
@@ -36,7 +42,7 @@ Prepared prepare_op(const OpCall& call, const SgdUpdate& op) {
 Prepared prepare_op(const OpCall& call, const AdamUpdate& op) {
   const std::int64_t count = call.outputs[0].shape.elements();
   return ready([op, count](Inputs in, Outputs out) {
-    const double t = static_cast<double>(*in[3].as<std::int64_t>() + 1);
+    const double t = update_number(in[3]);
     const double rate = learning_rate(in) * std::sqrt(1 - std::pow(op.beta_2, t)) / (1 - std::pow(op.beta_1, t));
     const AdamStep step{.rate = static_cast<float>(rate),
                         .beta_1 = static_cast<float>(op.beta_1),
@@ -49,6 +55,34 @@ Prepared prepare_op(const OpCall& call, const AdamUpdate& op) {
       optimizer_isa().adam(step, slot(in, 0, out, 0, begin), in[1].as<float>() + begin, slot(in, 4, out, 1, begin),
                            slot(in, 5, out, 2, begin), end - begin);
     });
+  });
+}
+
+Prepared prepare_op(const OpCall& call, const NadamUpdate& op) {
+  const std::int64_t count = call.outputs[0].shape.elements();
+  return ready([op, count](Inputs in, Outputs out) {
+    const double t = update_number(in[3]), u = nadam_momentum(op.beta_1, t), next_u = nadam_momentum(op.beta_1, t + 1);
+    const double product = *in[6].as<float>() * u;
+    const NadamStep step{.lr = *in[2].as<float>(),
+                         .beta_1 = static_cast<float>(op.beta_1),
+                         .beta_2 = static_cast<float>(op.beta_2),
+                         .one_minus_beta_1 = static_cast<float>(1 - op.beta_1),
+                         .one_minus_beta_2 = static_cast<float>(1 - op.beta_2),
+                         .m_scale = static_cast<float>(next_u / (1 - product * next_u)),
+                         .g_scale = static_cast<float>((1 - u) / (1 - product)),
+                         .v_scale = static_cast<float>(1 / (1 - std::pow(op.beta_2, t))),
+                         .epsilon = static_cast<float>(op.epsilon),
+                         .keep = keep_of(in, op.weight_decay)};
+    stream(count, [&](std::int64_t begin, std::int64_t end) {
+      optimizer_isa().nadam(step, slot(in, 0, out, 0, begin), in[1].as<float>() + begin, slot(in, 4, out, 1, begin),
+                            slot(in, 5, out, 2, begin), end - begin);
+    });
+  });
+}
+
+Prepared prepare_op(const OpCall&, const NadamProduct& op) {
+  return ready([beta_1 = op.beta_1](Inputs in, Outputs out) {
+    *out[0].as<float>() = static_cast<float>(*in[0].as<float>() * nadam_momentum(beta_1, update_number(in[1])));
   });
 }
 

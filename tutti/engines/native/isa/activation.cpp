@@ -8,10 +8,9 @@
 #define HWY_TARGET_INCLUDE "tutti/engines/native/isa/activation.cpp"
 #include <hwy/foreach_target.h>  // first: it includes this file once for each target
 
-#include <hwy/contrib/math/math-inl.h>
 #include <hwy/highway.h>
 
-#include "tutti/engines/native/isa/map-inl.h"
+#include "tutti/engines/native/isa/math-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace tutti::native::HWY_NAMESPACE {
@@ -22,14 +21,6 @@ constexpr float kSeluScale = 1.0507009873554805f, kSeluAlpha = 1.673263242354377
 // Hendrycks, Gimpel, "Gaussian error linear units" (2016): gelu(x) ~ x / 2 (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))).
 constexpr float kGeluCubic = 0.044715f, kSqrtTwoOverPi = 0.7978845608f;
 
-HWY_INLINE V constant(float value) { return hn::Set(D(), value); }
-// Highway's does not say what it gives far above the overflow at 88.7; e^89 is infinite as it should.
-HWY_INLINE V exp(V x) {
-  const V bound = constant(89);
-  return hn::Exp(D(), hn::IfThenElse(hn::Gt(x, bound), bound, x));
-}
-// e^x - 1. Highway's is for finite x of moderate size; x > 0 is never asked here but for overflow of unselected lanes.
-HWY_INLINE V expm1(V x) { return hn::Expm1(D(), hn::Min(x, hn::Zero(D()))); }
 HWY_INLINE V clip(V x, float low, float high) {
   // Min and Max of a NaN differ between targets: it passes through by selection.
   const V low_bound = constant(low), high_bound = constant(high);
@@ -41,10 +32,10 @@ HWY_INLINE V sigmoid(V x) {
   const V e = exp(hn::Neg(hn::Abs(x))), r = hn::Div(constant(1), hn::Add(constant(1), e));
   return hn::IfThenElse(hn::Lt(x, hn::Zero(D())), hn::Mul(e, r), r);
 }
-HWY_INLINE V softplus(V x) { return hn::Add(hn::Max(x, hn::Zero(D())), hn::Log1p(D(), exp(hn::Neg(hn::Abs(x))))); }
+HWY_INLINE V softplus(V x) { return hn::Add(hn::Max(x, hn::Zero(D())), log1p_unit(exp(hn::Neg(hn::Abs(x))))); }
 // tanh by expm1 of -2|x|, accurate near 0 and safe for large |x|.
 HWY_INLINE V tanh(V x) {
-  const V e = expm1(hn::Mul(constant(-2), hn::Abs(x)));
+  const V e = expm1_negative(hn::Mul(constant(-2), hn::Abs(x)));
   return hn::CopySign(hn::Div(hn::Neg(e), hn::Add(e, constant(2))), x);
 }
 
@@ -73,9 +64,9 @@ HWY_INLINE V activate(V x, [[maybe_unused]] V alpha) {
   if constexpr (Kind == kRelu) return hn::IfThenElse(hn::Lt(x, zero), zero, x);
   if constexpr (Kind == kRelu6) return clip(x, 0, 6);
   if constexpr (Kind == kLeakyRelu) return hn::IfThenElse(hn::Lt(x, zero), hn::Mul(alpha, x), x);
-  if constexpr (Kind == kElu) return hn::IfThenElse(hn::Gt(x, zero), x, hn::Mul(alpha, expm1(x)));
+  if constexpr (Kind == kElu) return hn::IfThenElse(hn::Gt(x, zero), x, hn::Mul(alpha, expm1_negative(x)));
   if constexpr (Kind == kSelu)
-    return hn::Mul(constant(kSeluScale), hn::IfThenElse(hn::Gt(x, zero), x, hn::Mul(constant(kSeluAlpha), expm1(x))));
+    return hn::Mul(constant(kSeluScale), hn::IfThenElse(hn::Gt(x, zero), x, hn::Mul(constant(kSeluAlpha), expm1_negative(x))));
   if constexpr (Kind == kGelu) return hn::Mul(x, normal_cdf(x));
   if constexpr (Kind == kGeluTanh) return hn::Mul(x, sigmoid(gelu_tanh_argument(x)));
   if constexpr (Kind == kSilu) return hn::Mul(x, sigmoid(x));
@@ -90,7 +81,7 @@ HWY_INLINE V activate(V x, [[maybe_unused]] V alpha) {
   if constexpr (Kind == kHardTanh) return clip(x, -1, 1);
   if constexpr (Kind == kMish) return hn::Mul(x, tanh(softplus(x)));
   if constexpr (Kind == kLogSigmoid) return hn::Neg(softplus(hn::Neg(x)));
-  if constexpr (Kind == kCelu) return hn::IfThenElse(hn::Gt(x, zero), x, hn::Mul(alpha, expm1(hn::Div(x, alpha))));
+  if constexpr (Kind == kCelu) return hn::IfThenElse(hn::Gt(x, zero), x, hn::Mul(alpha, expm1_negative(hn::Div(x, alpha))));
 }
 
 // 1 where the mask is true, else 0.

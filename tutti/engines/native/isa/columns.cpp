@@ -8,10 +8,9 @@
 #define HWY_TARGET_INCLUDE "tutti/engines/native/isa/columns.cpp"
 #include <hwy/foreach_target.h>  // first: it includes this file once for each target
 
-#include <hwy/contrib/math/math-inl.h>
 #include <hwy/highway.h>
 
-#include "tutti/engines/native/isa/map-inl.h"
+#include "tutti/engines/native/isa/math-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace tutti::native::HWY_NAMESPACE {
@@ -19,8 +18,6 @@ namespace tutti::native::HWY_NAMESPACE {
 // Numbers added up in one float before it goes into a double: short enough for an error of a few units in the last place, long
 // enough that the conversion costs little.
 constexpr std::int64_t kRun = 128;
-
-HWY_INLINE V constant(float value) { return hn::Set(D(), value); }
 
 // f(j) must give the vector of terms of one row at columns j ...; accumulates rows [0, rows) in runs.
 template <class Terms, class ScalarTerm>
@@ -150,6 +147,45 @@ void normalize_grad(const float* dy, const float* x, const float* shift, const f
   for (std::int64_t row = 0; row < rows; ++row) map(c, dx + row * c, f, dy + row * c, x + row * c, shift, a, b, offset);
 }
 
+void layer_norm(const float* x, const float* gamma, const float* beta, double epsilon, std::int64_t rows, std::int64_t c,
+                float* y, float* mean, float* variance) {
+  for (std::int64_t row = 0; row < rows; ++row, x += c, y += c) {
+    const V m = constant(static_cast<float>(sum_of<Term::kValue>(x, c) / static_cast<double>(c)));
+    map(
+        c, y, [m](V v) HWY_ATTR { return hn::Sub(v, m); }, x);
+    const double spread = sum_of<Term::kSquare>(y, c) / static_cast<double>(c);
+    const V scale = constant(static_cast<float>(1 / std::sqrt(spread + epsilon)));
+    map(
+        c, y, [scale](V v, V g, V b) HWY_ATTR { return hn::MulAdd(hn::Mul(v, scale), g, b); }, y, gamma, beta);
+    mean[row] = hn::GetLane(m);
+    variance[row] = static_cast<float>(spread);
+  }
+}
+
+// dx = (g - mean(g) - x_hat mean(g x_hat)) / sigma with g = dy gamma.
+void layer_norm_grad(const float* dy, const float* x, const float* gamma, const float* mean, const float* variance,
+                     double epsilon, std::int64_t rows, std::int64_t c, float* scratch, float* dx, double* dgamma,
+                     double* dbeta) {
+  float *x_hat = scratch, *product = scratch + c;
+  for (std::int64_t row = 0; row < rows; ++row, dy += c, x += c, dx += c) {
+    const V m = constant(mean[row]), inverse_sigma = constant(static_cast<float>(1 / std::sqrt(variance[row] + epsilon)));
+    map(
+        c, x_hat, [=](V v) HWY_ATTR { return hn::Mul(hn::Sub(v, m), inverse_sigma); }, x);
+    map(
+        c, product, [](V g, V v) HWY_ATTR { return hn::Mul(g, v); }, dy, x_hat);
+    for (std::int64_t j = 0; j < c; ++j) dgamma[j] += product[j], dbeta[j] += dy[j];
+    map(
+        c, product, [](V p, V v) HWY_ATTR { return hn::Mul(p, v); }, product, gamma);
+    map(
+        c, dx, [](V g, V v) HWY_ATTR { return hn::Mul(g, v); }, dy, gamma);
+    const V mean_product = constant(static_cast<float>(sum_of<Term::kValue>(product, c) / static_cast<double>(c)));
+    const V mean_g = constant(static_cast<float>(sum_of<Term::kValue>(dx, c) / static_cast<double>(c)));
+    map(
+        c, dx, [=](V g, V v) HWY_ATTR { return hn::Mul(inverse_sigma, hn::NegMulAdd(v, mean_product, hn::Sub(g, mean_g))); },
+        dx, x_hat);
+  }
+}
+
 float largest(const float* x, std::int64_t count) {
   const D d;
   V best = constant(-HUGE_VALF);
@@ -164,7 +200,7 @@ void softmax(const float* x, std::int64_t rows, std::int64_t c, bool log, float*
   for (std::int64_t row = 0; row < rows; ++row, x += c, y += c) {
     const V shift = constant(largest(x, c));
     map(
-        c, y, [shift](V v) HWY_ATTR { return hn::Exp(D(), hn::Sub(v, shift)); }, x);
+        c, y, [shift](V v) HWY_ATTR { return exp(hn::Sub(v, shift)); }, x);
     const double total = sum_of<Term::kValue>(y, c);
     if (log) {
       const V normalizer = constant(static_cast<float>(std::log(total)));
@@ -183,7 +219,7 @@ void softmax_grad(const float* dy, const float* y, std::int64_t rows, std::int64
     if (log) {
       const V total = constant(static_cast<float>(sum_of<Term::kValue>(dy, c)));
       map(
-          c, dx, [total](V g, V v) HWY_ATTR { return hn::NegMulAdd(hn::Exp(D(), v), total, g); }, dy, y);
+          c, dx, [total](V g, V v) HWY_ATTR { return hn::NegMulAdd(exp(v), total, g); }, dy, y);
     } else {
       double inner = 0;
       for (std::int64_t i = 0; i < c; ++i) inner += static_cast<double>(dy[i]) * y[i];
@@ -201,6 +237,8 @@ ColumnsIsa make_columns_isa() {
           .column_products = column_products,
           .normalize = normalize,
           .normalize_grad = normalize_grad,
+          .layer_norm = layer_norm,
+          .layer_norm_grad = layer_norm_grad,
           .softmax = softmax,
           .softmax_grad = softmax_grad};
 }

@@ -23,6 +23,13 @@ struct ColumnsIsa {
   // dx = a * dy + b * (x - shift) + offset
   void (*normalize_grad)(const float* dy, const float* x, const float* shift, const float* a, const float* b,
                          const float* offset, std::int64_t rows, std::int64_t c, float* dx);
+  // y = (x - mean) gamma / sqrt(variance + epsilon) + beta by row, and the statistics.
+  void (*layer_norm)(const float* x, const float* gamma, const float* beta, double epsilon, std::int64_t rows, std::int64_t c,
+                     float* y, float* mean, float* variance);
+  // dx of it; adds to dgamma (c) and dbeta (c). `scratch` holds 2 c floats.
+  void (*layer_norm_grad)(const float* dy, const float* x, const float* gamma, const float* mean, const float* variance,
+                          double epsilon, std::int64_t rows, std::int64_t c, float* scratch, float* dx, double* dgamma,
+                          double* dbeta);
   // y[row] = softmax(x[row]), or its logarithm; y may not be x.
   void (*softmax)(const float* x, std::int64_t rows, std::int64_t c, bool log, float* y);
   void (*softmax_grad)(const float* dy, const float* y, std::int64_t rows, std::int64_t c, bool log, float* dx);

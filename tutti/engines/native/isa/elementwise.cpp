@@ -9,18 +9,15 @@
 #define HWY_TARGET_INCLUDE "tutti/engines/native/isa/elementwise.cpp"
 #include <hwy/foreach_target.h>  // first: it includes this file once for each target
 
-#include <hwy/contrib/math/math-inl.h>
 #include <hwy/highway.h>
 
-#include "tutti/engines/native/isa/map-inl.h"
+#include "tutti/engines/native/isa/math-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace tutti::native::HWY_NAMESPACE {
 
 using op::BinaryKind;
 using op::UnaryKind;
-
-HWY_INLINE V constant(float value) { return hn::Set(D(), value); }
 
 template <UnaryKind Kind>
 HWY_INLINE V unary(V x) {
@@ -31,11 +28,7 @@ HWY_INLINE V unary(V x) {
     return hn::IfThenElse(hn::Or(hn::Lt(x, zero), hn::Gt(x, zero)), hn::CopySign(constant(1), x), x);
   if constexpr (Kind == UnaryKind::kSquare) return hn::Mul(x, x);
   if constexpr (Kind == UnaryKind::kSqrt) return hn::Sqrt(x);
-  if constexpr (Kind == UnaryKind::kExp) {
-    // Highway's does not say what it gives far above the overflow at 88.7; e^89 is infinite as it should.
-    const V bound = constant(89);
-    return hn::Exp(D(), hn::IfThenElse(hn::Gt(x, bound), bound, x));
-  }
+  if constexpr (Kind == UnaryKind::kExp) return exp(x);
   if constexpr (Kind == UnaryKind::kLog) {
     // Highway's is for positive finite numbers: 0 gives -inf, infinity and NaN stay, a negative number gives NaN.
     const V edge =
@@ -52,8 +45,8 @@ HWY_INLINE V binary(V a, V b) {
   if constexpr (Kind == BinaryKind::kSub) return hn::Sub(a, b);
   if constexpr (Kind == BinaryKind::kMul) return hn::Mul(a, b);
   if constexpr (Kind == BinaryKind::kDiv) return hn::Div(a, b);
-  if constexpr (Kind == BinaryKind::kMax) return hn::IfThenElse(hn::Or(hn::Gt(a, b), hn::Ne(a, a)), a, b);
-  if constexpr (Kind == BinaryKind::kMin) return hn::IfThenElse(hn::Or(hn::Lt(a, b), hn::Ne(a, a)), a, b);
+  if constexpr (Kind == BinaryKind::kMax) return hn::IfThenElse(hn::Or(hn::Gt(a, b), hn::IsNaN(a)), a, b);
+  if constexpr (Kind == BinaryKind::kMin) return hn::IfThenElse(hn::Or(hn::Lt(a, b), hn::IsNaN(a)), a, b);
 }
 
 template <UnaryKind Kind>
@@ -110,6 +103,18 @@ void mask(const float* x, const std::uint8_t* keep, float scale, float* y, std::
   for (; i < count; ++i) y[i] = keep[i] ? x[i] * scale : 0.0f;
 }
 
+void at_least(const std::uint32_t* words, std::uint32_t threshold, std::int64_t count, std::uint8_t* keep) {
+  const hn::ScalableTag<std::uint32_t> d;
+  const hn::Rebind<std::uint8_t, decltype(d)> du8;
+  const auto bound = hn::Set(d, threshold), one = hn::Set(d, 1);
+  std::int64_t i = 0;
+  for (; i + kLanes <= count; i += kLanes) {
+    const auto bit = hn::IfThenZeroElse(hn::Lt(hn::LoadU(d, words + i), bound), one);
+    hn::StoreU(hn::U8FromU32(bit), du8, keep + i);
+  }
+  for (; i < count; ++i) keep[i] = words[i] >= threshold;
+}
+
 template <int... Kind>
 void fill_unary(ElementwiseIsa& isa, std::integer_sequence<int, Kind...>) {
   ((isa.unary[Kind] = map_unary<static_cast<UnaryKind>(Kind)>), ...);
@@ -129,6 +134,7 @@ ElementwiseIsa make_elementwise_isa() {
   isa.axpby = axpby;
   isa.clip = clip;
   isa.mask = mask;
+  isa.at_least = at_least;
   return isa;
 }
 

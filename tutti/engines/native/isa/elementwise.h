@@ -23,6 +23,8 @@ struct ElementwiseIsa {
   void (*clip)(const float* x, float low, float high, float* y, std::int64_t count);
   // x * scale where the mask is not 0, else 0
   void (*mask)(const float* x, const std::uint8_t* mask, float scale, float* y, std::int64_t count);
+  // 1 where words[i] >= threshold, else 0
+  void (*at_least)(const std::uint32_t* words, std::uint32_t threshold, std::int64_t count, std::uint8_t* mask);
 };
 
 const ElementwiseIsa& elementwise_isa();

@@ -51,6 +51,22 @@ void adam(const AdamStep& step, Slot w, const float* g, Slot m, Slot v, std::int
   });
 }
 
+void nadam(const NadamStep& step, Slot w, const float* g, Slot m, Slot v, std::int64_t count) {
+  for_elements(count, [&](auto d, std::int64_t i) HWY_ATTR {
+    const auto gradient = hn::LoadU(d, g + i);
+    const auto next_m =
+        hn::MulAdd(hn::Set(d, step.beta_1), hn::LoadU(d, m.in + i), hn::Mul(hn::Set(d, step.one_minus_beta_1), gradient));
+    const auto next_v = hn::MulAdd(hn::Set(d, step.beta_2), hn::LoadU(d, v.in + i),
+                                   hn::Mul(hn::Set(d, step.one_minus_beta_2), hn::Mul(gradient, gradient)));
+    const auto m_hat = hn::MulAdd(next_m, hn::Set(d, step.m_scale), hn::Mul(gradient, hn::Set(d, step.g_scale)));
+    const auto sigma = hn::Sqrt(hn::Mul(next_v, hn::Set(d, step.v_scale)));
+    const auto move = hn::Div(hn::Mul(hn::Set(d, step.lr), m_hat), hn::Add(sigma, hn::Set(d, step.epsilon)));
+    hn::StoreU(hn::MulSub(hn::LoadU(d, w.in + i), hn::Set(d, step.keep), move), d, w.out + i);
+    hn::StoreU(next_m, d, m.out + i);
+    hn::StoreU(next_v, d, v.out + i);
+  });
+}
+
 void rmsprop(const RmspropStep& step, Slot w, const float* g, Slot v, Slot velocity, Slot mean, std::int64_t count) {
   for_elements(count, [&](auto d, std::int64_t i) HWY_ATTR {
     const auto gradient = hn::LoadU(d, g + i);
@@ -82,7 +98,7 @@ void adagrad(float lr, float epsilon, float keep, Slot w, const float* g, Slot s
   });
 }
 
-OptimizerIsa make_optimizer_isa() { return {.sgd = sgd, .adam = adam, .rmsprop = rmsprop, .adagrad = adagrad}; }
+OptimizerIsa make_optimizer_isa() { return {.sgd = sgd, .adam = adam, .nadam = nadam, .rmsprop = rmsprop, .adagrad = adagrad}; }
 
 }  // namespace tutti::native::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
