@@ -21,7 +21,10 @@ Model small_cnn(const std::string& engine) {
                   Conv2D(16, {3, 3}, {.padding = "same", .activation = "relu"}), Conv2D(16, {3, 3}, {.activation = "relu"}),
                   MaxPooling2D(), SpatialDropout2D(0.25), BatchNormalization(), Flatten(), Dense(64, {.activation = "relu"}),
                   Dropout(0.5), Dense(10, {.activation = "softmax"})});
-  model.compile({.optimizer = Adam(), .loss = "sparse_categorical_crossentropy", .metrics = {"accuracy"}, .engine = engine});
+  model.compile({.optimizer = Adam({.epsilon = 1e-3}),
+                 .loss = "sparse_categorical_crossentropy",
+                 .metrics = {"accuracy"},
+                 .engine = engine});
   return model;
 }
 
@@ -55,9 +58,10 @@ TEST_P(LossCurve, FollowsTheReferenceFor20Steps) {
   for (std::size_t step = 0; step < curve.size(); ++step)
     largest = std::max(largest, std::abs(curve[step] - reference[step]) / reference[step]);
   RecordProperty("largest_relative_difference", fmt::format("{:.2e}", largest));
-  // float32 rounding, which Adam amplifies where gradients are near zero; measured: up to 2e-5 after 20 steps. Another mask or
-  // another batch order gives differences of 1e-2 at once.
-  EXPECT_LT(largest, 2e-4);
+  // Measured: up to 2.3e-7, float32's rounding. Another mask or batch order gives 1e-2 at once.
+  // Epsilon is 1e-3 because batch normalisation leaves gradients near 1e-9, and Adam's default of 1e-7 makes whole steps of
+  // their rounding: then torch and onednn leave the reference together, by 1e-3 after 7 steps.
+  EXPECT_LT(largest, 1e-5);
   EXPECT_LT(curve.back(), curve.front());
 }
 
