@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <mutex>
+#include <string>
 
 #include <fmt/format.h>
 
@@ -15,14 +16,28 @@ namespace {
 class Console : public Display {
  public:
   void text(std::string_view text) override {
-    std::fwrite(text.data(), 1, text.size(), stdout);
-    std::fflush(stdout);
+    live_lines_ = 0;
+    write(text);
   }
   void picture(std::string_view, std::string_view, std::string_view alternative) override {
     text(fmt::format("{}\n", alternative));
   }
-  // A live block of one line: carriage return, text, erase to the end of the line.
-  void live(std::string_view, std::string_view line) override { text(fmt::format("\r{}\x1b[K", line)); }
+  // Back to the first line of the block of that name, then each line and an erase to its end. The cursor stays behind the
+  // last line, where the next text() goes on.
+  void live(std::string_view id, std::string_view block) override {
+    const int up = id == live_id_ ? live_lines_ - 1 : 0;
+    std::string out = up > 0 ? fmt::format("\r\x1b[{}A", up) : "\r";
+    live_id_ = id;
+    live_lines_ = 1;
+    for (const char c : block) {
+      if (c == '\n') {
+        out += "\x1b[K";
+        ++live_lines_;
+      }
+      out += c;
+    }
+    write(out + "\x1b[J");
+  }
   bool is_interactive() const override { return ::isatty(STDOUT_FILENO) == 1; }
   int width() const override {
     winsize size{};
@@ -31,6 +46,15 @@ class Console : public Display {
       if (const int value = std::atoi(columns); value > 0) return value;
     return 80;
   }
+
+ private:
+  static void write(std::string_view text) {
+    std::fwrite(text.data(), 1, text.size(), stdout);
+    std::fflush(stdout);
+  }
+
+  std::string live_id_;
+  int live_lines_ = 0;  // of the block on the screen; 0 after other text
 };
 
 std::mutex sink_mutex;
