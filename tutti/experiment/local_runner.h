@@ -1,0 +1,21 @@
+// Members as child processes of this one.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "tutti/experiment/runner.h"
+
+namespace tutti {
+
+struct LocalRunnerOptions {
+  // Run with the run's folder and the member's name appended; default: this program's hidden command `member`.
+  std::vector<std::string> command;
+};
+
+// A child gets its threads as TUTTI_NUM_THREADS and OMP_NUM_THREADS, writes to its log.txt, and dies with this process. It
+// stands in a process group of its own, so that Ctrl-C reaches this process alone, which then asks the children to stop.
+std::unique_ptr<Runner> make_local_runner(LocalRunnerOptions options = {});
+
+}  // namespace tutti

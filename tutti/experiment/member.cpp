@@ -1,0 +1,209 @@
+#include "tutti/experiment/member.h"
+
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+
+#include <nlohmann/json.hpp>
+
+#include "tutti/base/display.h"
+#include "tutti/base/error.h"
+#include "tutti/base/files.h"
+#include "tutti/base/interrupt.h"
+#include "tutti/base/names.h"
+#include "tutti/data/npy.h"
+#include "tutti/ensemble/combine.h"
+#include "tutti/ensemble/statistics.h"
+#include "tutti/experiment/experiment.h"
+#include "tutti/experiment/member_callbacks.h"
+#include "tutti/experiment/model_file.h"
+#include "tutti/experiment/splits.h"
+
+namespace fs = std::filesystem;
+
+namespace tutti {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+// Larger than a training batch: nothing is kept for a backward pass.
+constexpr int kPredictBatch = 256;
+
+Optimizer optimizer_of(const FitSpec& fit) {
+  Optimizer optimizer(fit.optimizer.name);
+  const Json config = Json::parse(fit.optimizer.config), defaults = optimizer.config();
+  std::vector<std::string> known;
+  for (const auto& [key, value] : defaults.items()) known.push_back(key);
+  for (const auto& [key, value] : config.items()) {
+    if (defaults.contains(key)) continue;
+    const std::string nearest = nearest_name(key, known);
+    fail("fit.optimizer", "unknown argument '{}' of {}. {}", key, fit.optimizer.name,
+         nearest.empty() ? fmt::format("Known: {}.", fmt::join(known, ", ")) : fmt::format("Did you mean '{}'?", nearest));
+  }
+  if (!config.empty()) optimizer = Optimizer::from_config(optimizer.rule().class_name(), config);
+  if (fit.learning_rate) optimizer.learning_rate = *fit.learning_rate;
+  return optimizer;
+}
+
+CallbackPtr schedule_of(const FitSpec& fit) {
+  const LearningRateSpec& spec = fit.schedule;
+  const double rate = optimizer_of(fit).learning_rate;
+  if (spec.kind == "cosine") return LearningRateScheduler(cosine_decay(rate, fit.epochs, spec.alpha, spec.warmup));
+  if (spec.kind == "exponential") return LearningRateScheduler(exponential_decay(rate, spec.factor));
+  return LearningRateScheduler(step_decay(rate, spec.factor, spec.every));
+}
+
+std::vector<CallbackPtr> callbacks_of(const FitSpec& fit, const MemberFolder& folder, MemberStatus& status,
+                                      TrainingSpeed& speed) {
+  std::vector<CallbackPtr> callbacks;
+  if (!fit.schedule.kind.empty()) callbacks.push_back(schedule_of(fit));
+  if (fit.reduce_lr) callbacks.push_back(ReduceLROnPlateau(*fit.reduce_lr));
+  if (fit.early_stopping) callbacks.push_back(EarlyStopping(*fit.early_stopping));
+  callbacks.push_back(TerminateOnNaN());
+  callbacks.push_back(CSVLogger(folder.path() / "history.csv"));
+  if (fit.tensorboard) callbacks.push_back(TensorBoard(folder.path()));
+  if (fit.checkpoint.enabled) callbacks.push_back(make_rolling_checkpoint(folder, fit.checkpoint));
+  callbacks.push_back(make_status_writer(folder, status, speed));
+  return callbacks;
+}
+
+void save_array(const fs::path& file, const Tensor& tensor) { write_file_atomically(file, to_npy(tensor)); }
+
+// Predicts a split, writes probabilities and labels, and scores them.
+SplitResult predict_split(Model& model, const Dataset& data, const MemberFolder& folder, const std::string& split) {
+  const Tensor probabilities = model.predict(data, {.batch_size = kPredictBatch});
+  const Tensor labels = data.labels();
+  save_array(folder.path() / (split + ".npy"), probabilities);
+  save_array(folder.path() / (split + "_labels.npy"), labels);
+  const Score result = score(probabilities, labels);
+  return {.loss = result.log_loss, .accuracy = result.accuracy, .samples = result.samples};
+}
+
+std::int64_t peak_memory() {
+  rusage usage{};
+  ::getrusage(RUSAGE_SELF, &usage);
+  return std::int64_t{usage.ru_maxrss} * 1024;  // Linux gives KiB
+}
+
+// The training of one member, step by step.
+class Training {
+ public:
+  Training(const Member& member, const MemberFolder& folder, MemberStatus& status)
+      : member_(member), folder_(folder), status_(status) {}
+
+  MemberState run() {
+    set_seed(member_.seed);
+    const FitSpec& fit = member_.spec.fit;
+    Splits splits = load_splits(member_.spec.data);
+    Model model = model_from_file(member_.spec.model);
+    model.compile(compile_options(fit));
+    display().text(fmt::format("{}: {} training, {} validation and {} test samples of {}; {} parameters\n", member_.name,
+                               splits.train.size(), splits.validation.size(), splits.test.size(), member_.spec.data.name,
+                               model.count_params()));
+    const auto begin = Clock::now();
+    History history;
+    try {
+      history = fit_model(model, splits);
+    } catch (const Interrupted&) {
+      set_interrupted(true);
+    }
+    const double seconds = std::chrono::duration<double>(Clock::now() - begin).count();
+    model.save(folder_.path() / "model.h5");
+    if (interrupted()) return MemberState::kInterrupted;
+    if (history.logs.empty() || !std::isfinite(history.logs.back().find("loss").value_or(NAN)))
+      fail("fit", "the loss is no finite number any more. Expected a smaller fit.learning_rate to help.");
+    finish(model, splits, history, seconds);
+    return MemberState::kDone;
+  }
+
+ private:
+  History fit_model(Model& model, const Splits& splits) {
+    const FitSpec& fit = member_.spec.fit;
+    return model.fit(splits.train, {.batch_size = fit.batch_size,
+                                    .epochs = fit.epochs,
+                                    .verbose = 0,
+                                    .validation = splits.validation,
+                                    .validation_batch_size = fit.validation_batch_size,
+                                    .shuffle = fit.shuffle,
+                                    .seed = member_.seed,
+                                    .augmentations = member_.spec.data.augmentation,
+                                    .callbacks = callbacks_of(fit, folder_, status_, speed_)});
+  }
+
+  void finish(Model& model, const Splits& splits, const History& history, double seconds) {
+    MemberResult result{.name = member_.name, .engine = member_.engine, .device = member_.spec.fit.device};
+    result.seed = member_.seed;
+    result.values = member_.values;
+    result.epochs = static_cast<int>(history.epoch.size());
+    result.stop_reason = history.stop_reason;
+    result.seconds = seconds;
+    if (speed_.seconds > 0) result.images_per_second = static_cast<double>(speed_.samples) / speed_.seconds;
+    result.parameters = model.count_params();
+    result.class_names = splits.test.class_names();
+    result.validation = predict_split(model, splits.validation, folder_, "validation");
+    result.test = predict_split(model, splits.test, folder_, "test");
+    result.model_file = "model.h5";
+    model.save(folder_.path() / model_file_name(member_.engine, result.validation.accuracy));
+    result.peak_memory = peak_memory();
+    folder_.write_result(result);
+    display().text(fmt::format("{}: validation accuracy {:.4f}, test accuracy {:.4f}, {:.0f} images/s\n", member_.name,
+                               result.validation.accuracy, result.test.accuracy, result.images_per_second));
+  }
+
+  const Member& member_;
+  MemberFolder folder_;
+  MemberStatus& status_;
+  TrainingSpeed speed_;
+};
+
+}  // namespace
+
+CompileOptions compile_options(const FitSpec& fit) {
+  return {.optimizer = optimizer_of(fit),
+          .loss = LossFunction(fit.loss),
+          .metrics = fit.metrics,
+          .engine = fit.engine,
+          .device = fit.device};
+}
+
+void check_fit(const FitSpec& fit) {
+  const CompileOptions options = compile_options(fit);
+  for (const std::string& name : fit.metrics) make_metric(name, *options.loss);
+}
+
+MemberState train_member(const RunFolder& run, const std::string& name) {
+  const MemberFolder folder = run.member(name);
+  MemberStatus status{.state = MemberState::kRunning, .pid = ::getpid(), .started = now(), .heartbeat = now()};
+  const auto end = [&](MemberState state, const std::string& error) {
+    status.state = state;
+    status.error = error;
+    status.seconds_left = 0;
+    status.heartbeat = now();
+    folder.write_status(status);
+  };
+  try {
+    const std::vector<Member> members = plan(spec_of_run(run));
+    const auto member = std::find_if(members.begin(), members.end(), [&](const Member& m) { return m.name == name; });
+    if (member == members.end())
+      fail("member", "{} has no member '{}'. Expected one of {}.", run.path().string(), name,
+           fmt::join(names_of(members), ", "));
+    status.engine = member->engine;
+    status.device = member->spec.fit.device;
+    status.epochs = member->spec.fit.epochs;
+    folder.write_status(status);
+    const MemberState state = Training(*member, folder, status).run();
+    end(state, "");
+    return state;
+  } catch (const Interrupted&) {
+    end(MemberState::kInterrupted, "");
+    return MemberState::kInterrupted;
+  } catch (const std::exception& error) {
+    end(MemberState::kFailed, error.what());
+    throw;
+  }
+}
+
+}  // namespace tutti

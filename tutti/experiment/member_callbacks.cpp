@@ -1,0 +1,125 @@
+#include "tutti/experiment/member_callbacks.h"
+
+#include <chrono>
+#include <deque>
+
+#include <fmt/format.h>
+
+#include "tutti/base/display.h"
+#include "tutti/nn/model.h"
+
+namespace fs = std::filesystem;
+
+namespace tutti {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point begin) { return std::chrono::duration<double>(Clock::now() - begin).count(); }
+
+void set(NamedNumbers& numbers, const std::string& name, double value) {
+  for (auto& [key, number] : numbers)
+    if (key == name) {
+      number = value;
+      return;
+    }
+  numbers.emplace_back(name, value);
+}
+
+class StatusWriter : public Callback {
+ public:
+  StatusWriter(const MemberFolder& folder, MemberStatus& status, TrainingSpeed& speed)
+      : folder_(folder), status_(status), speed_(speed) {}
+
+  void on_train_begin(FitState& state) override {
+    status_.epochs = state.epochs;
+    train_begin_ = Clock::now();
+  }
+  void on_epoch_begin(FitState& state) override {
+    epoch_begin_ = Clock::now();
+    status_.step = 0;
+    status_.steps = state.steps;
+    write();
+  }
+  void on_batch_end(FitState& state, const Logs& logs) override {
+    // The step that just ended counts.
+    status_.step = state.step + 1;
+    trained_ = seconds_since(epoch_begin_);
+    if (seconds_since(written_) < kInterval) return;
+    for (const auto& [name, value] : logs) set(status_.metrics, name, value);
+    measure(state);
+    write();
+  }
+  void on_epoch_end(FitState& state, Logs& logs) override {
+    for (const auto& [name, value] : logs) set(status_.metrics, name, value);
+    status_.epoch = state.epoch + 1;
+    status_.step = state.steps;
+    measure(state);
+    speed_.seconds += trained_;
+    speed_.samples += state.samples;
+    const double elapsed = seconds_since(train_begin_);
+    const int done = state.epoch + 1 - state.initial_epoch;
+    status_.seconds_left = elapsed / done * (state.epochs - state.epoch - 1);
+    write();
+    std::string values;
+    for (const auto& [name, value] : logs) values += fmt::format(" - {}: {:.4f}", name, value);
+    display().text(
+        fmt::format("Epoch {}/{} - {:.0f}s{}\n", state.epoch + 1, state.epochs, seconds_since(epoch_begin_), values));
+  }
+
+ private:
+  static constexpr double kInterval = 0.5;  // seconds; the view looks five times a second
+
+  void measure(const FitState& state) {
+    if (trained_ <= 0 || state.samples <= 0) return;
+    status_.images_per_second = static_cast<double>(state.samples) / trained_;
+    const double step = trained_ / static_cast<double>(status_.step);
+    const auto steps_left = state.steps - status_.step + state.steps * (state.epochs - state.epoch - 1);
+    status_.seconds_left = step * static_cast<double>(steps_left);
+  }
+  void write() {
+    written_ = Clock::now();
+    status_.heartbeat = now();
+    folder_.write_status(status_);
+  }
+
+  MemberFolder folder_;
+  MemberStatus& status_;
+  TrainingSpeed& speed_;
+  double trained_ = 0;  // seconds from the begin of the epoch to the end of its last batch
+  Clock::time_point train_begin_ = Clock::now(), epoch_begin_ = Clock::now(), written_;
+};
+
+class RollingCheckpoint : public Callback {
+ public:
+  RollingCheckpoint(const MemberFolder& folder, const CheckpointSpec& spec) : folder_(folder.checkpoints()), spec_(spec) {}
+
+  void on_epoch_end(FitState& state, Logs&) override {
+    if ((state.epoch + 1) % spec_.every != 0) return;
+    const fs::path file = folder_ / fmt::format("epoch-{:04}.h5", state.epoch + 1);
+    state.model->save(file);
+    files_.push_back(file);
+    while (files_.size() > static_cast<std::size_t>(spec_.keep)) {
+      std::error_code code;
+      fs::remove(files_.front(), code);
+      files_.pop_front();
+    }
+  }
+
+ private:
+  fs::path folder_;
+  CheckpointSpec spec_;
+  std::deque<fs::path> files_;
+};
+
+}  // namespace
+
+CallbackPtr make_status_writer(const MemberFolder& folder, MemberStatus& status, TrainingSpeed& speed) {
+  return std::make_shared<StatusWriter>(folder, status, speed);
+}
+
+CallbackPtr make_rolling_checkpoint(const MemberFolder& folder, const CheckpointSpec& spec) {
+  return std::make_shared<RollingCheckpoint>(folder, spec);
+}
+
+}  // namespace tutti
