@@ -1,0 +1,45 @@
+// What several subcommands share.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "tutti/data/dataset.h"
+#include "tutti/nn/model.h"
+
+namespace CLI {
+class App;
+}
+
+namespace tutti::cli {
+
+// "Example:\n  tutti ..." under the help of a subcommand.
+void add_examples(CLI::App& command, const std::vector<std::string>& lines);
+
+// --engine and --device; call use_engine() before a model is loaded.
+struct EngineArguments {
+  std::string engine, device;
+  void add(CLI::App& command);
+  void use() const;
+};
+
+// --data NAME --dir DIR --split test --limit N --scale 1/255
+struct DataArguments {
+  std::string name, split = "test", scale = "1";
+  std::filesystem::path dir;
+  std::int64_t limit = 0;
+  void add(CLI::App& command);
+  Dataset load() const;
+};
+
+// Prints to standard output as it is.
+void print(const std::string& text);
+
+// A model with its weights, from .h5 or .hdf5. Error for other files.
+Model load_weighted_model(const std::filesystem::path& file);
+
+// "1/255" or "0.5".
+double number_of(const std::string& text, const char* what);
+
+}  // namespace tutti::cli

@@ -1,0 +1,133 @@
+// tutti: the program. Each subcommand has a file of its own; they parse and print, and leave the work to the library.
+#include <poll.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdio>
+
+#include <CLI/CLI.hpp>
+
+#include "cli/commands.h"
+#include "tutti/base/error.h"
+#include "tutti/base/names.h"
+
+namespace tutti::cli {
+namespace {
+
+constexpr const char* kFooter = R"(Examples:
+  tutti train examples/cifar10-cnn.yaml
+  tutti predict runs/cifar10-cnn/latest/models/*.h5 --npy images.npy --out probabilities.npy --weights accuracy
+  tutti TOPIC --help
+
+Exit codes:
+  0 success   1 error   2 wrong usage   3 a member of an experiment failed   130 interrupted
+)";
+
+void say_error(const std::string& text) {
+  // One line, whatever a library put into the message.
+  std::string line = text;
+  for (char& c : line)
+    if (c == '\n' || c == '\r') c = ' ';
+  std::fprintf(stderr, "tutti: error: %s\n", line.c_str());
+}
+
+const CLI::App& innermost(const CLI::App& app) {
+  const auto chosen = app.get_subcommands();
+  return chosen.empty() ? app : innermost(*chosen.front());
+}
+
+std::string full_name(const CLI::App& app) {
+  return app.get_parent() ? full_name(*app.get_parent()) + " " + app.get_name() : app.get_name();
+}
+
+// What to say of the first word that was not understood; empty if all were.
+std::string unknown_word(const CLI::App& command) {
+  const std::vector<std::string> extras = command.remaining();
+  if (extras.empty()) return "";
+  const bool is_option = extras.front().starts_with("-");
+  std::vector<std::string> known;
+  for (const CLI::App* child : command.get_subcommands([](const CLI::App*) { return true; }))
+    if (!child->get_group().empty()) known.push_back(child->get_name());
+  const bool has_commands = !known.empty();
+  for (const CLI::Option* option : command.get_options())
+    for (const std::string& name : option->get_lnames()) known.push_back("--" + name);
+  const std::string nearest = nearest_name(extras.front(), known);
+  return std::string("unknown ") + (is_option || !has_commands ? "argument" : "command") + " '" + extras.front() + "'." +
+         (nearest.empty() ? "" : " Did you mean '" + nearest + "'?");
+}
+
+int usage_error(const CLI::App& app, const CLI::ParseError& error) {
+  const CLI::App& command = innermost(app);
+  std::string text = unknown_word(command);
+  if (text.empty()) text = error.what();
+  if (text.find_last_of(".?!") != text.size() - 1) text += '.';
+  say_error(text + " See: " + full_name(command) + " --help");
+  return kUsage;
+}
+
+// True if standard output is a pipe whose reader went away.
+bool reader_is_gone() {
+  pollfd out{.fd = STDOUT_FILENO, .events = 0, .revents = 0};
+  return ::poll(&out, 1, 0) == 1 && (out.revents & POLLERR) != 0;
+}
+
+// A full disk is an error; a reader that has seen enough (`| head`) is not ours to report.
+int flush_output(int code) {
+  if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return code;
+  if (reader_is_gone()) return code == kOk ? 128 + SIGPIPE : code;
+  say_error("cannot write the output: is the disk full?");
+  return kError;
+}
+
+void add_commands(CLI::App& app, int& code) {
+  add_train(app, code);
+  add_status(app, code);
+  add_report(app, code);
+  add_evaluate(app, code);
+  add_predict(app, code);
+  add_summary(app, code);
+  add_graph(app, code);
+  add_engines(app, code);
+  add_data(app, code);
+  add_version(app, code);
+  add_completion(app, code);
+  add_member(app, code);
+}
+
+int run(int argc, char** argv) {
+  int code = kOk;
+  CLI::App app("One model, many deep-learning engines, one ensemble", "tutti");
+  app.set_version_flag("--version", "tutti " TUTTI_VERSION, "Print the version and exit");
+  app.require_subcommand(1);
+  app.footer(kFooter);
+  app.get_formatter()->column_width(32);
+  add_commands(app, code);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::CallForHelp&) {
+    std::fputs(app.help().c_str(), stdout);  // of the subcommand that was named
+  } catch (const CLI::CallForVersion& version) {
+    std::printf("%s\n", version.what());
+  } catch (const CLI::ParseError& error) {
+    return usage_error(app, error);
+  } catch (const Interrupted&) {
+    say_error("interrupted");
+    code = kInterrupted;
+  } catch (const std::bad_alloc&) {
+    say_error("out of memory. Expected a smaller batch, or fewer members at a time (--parallel).");
+    code = kError;
+  } catch (const std::exception& error) {
+    say_error(error.what());
+    code = kError;
+  }
+  return flush_output(code);
+}
+
+}  // namespace
+}  // namespace tutti::cli
+
+int main(int argc, char** argv) {
+  // A reader that goes away must not end a training: writing then fails, and flush_output() sees it.
+  std::signal(SIGPIPE, SIG_IGN);
+  return tutti::cli::run(argc, argv);
+}
