@@ -1,16 +1,8 @@
-# For sanitizer builds: only these parts (base;tensor;...), and no program. What a part calls in a missing one stays undefined, and no
-# test of the parts that are there may call it.
-set(TUTTI_ONLY_PARTS "" CACHE STRING "Build only these parts of the library (empty: all)")
-
 # tutti_glob(OUT FOLDER): the sources of a part, its tests and plug-ins left out.
 function(tutti_glob out folder)
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${folder}/*.cpp)
   list(FILTER sources EXCLUDE REGEX "_test\\.cpp$")
   list(FILTER sources EXCLUDE REGEX "/engines/(onednn|torch)/")
-  if(TUTTI_ONLY_PARTS)
-    string(REPLACE ";" "|" parts "${TUTTI_ONLY_PARTS}")
-    list(FILTER sources INCLUDE REGEX "/tutti/(${parts})/")
-  endif()
   set(${out} ${sources} PARENT_SCOPE)
 endfunction()
 
@@ -19,7 +11,7 @@ function(tutti_add_unit_tests)
   file(GLOB parts RELATIVE ${CMAKE_SOURCE_DIR}/tutti ${CMAKE_SOURCE_DIR}/tutti/*)
   foreach(part ${parts})
     file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tutti/${part}/*_test.cpp)
-    if(sources AND (NOT TUTTI_ONLY_PARTS OR part IN_LIST TUTTI_ONLY_PARTS))
+    if(sources)
       tutti_add_test(test_${part} ${sources})
     endif()
   endforeach()
