@@ -5,9 +5,6 @@
 namespace tutti::onednn {
 namespace {
 
-// Channels that are handled together: their best values and places stay in registers.
-constexpr int kLanes = 16;
-
 // The cells of a window that lie inside the image: rows [h_0, h_1), columns [w_0, w_1).
 struct Cells {
   std::int64_t h_0, h_1, w_0, w_1;
@@ -20,31 +17,21 @@ TUTTI_ONEDNN_INLINE Cells cells_of(const op::PoolAttributes& pool, const ImageLa
           std::max<std::int64_t>(left, 0), std::min<std::int64_t>(left + pool.window[1], image.w)};
 }
 
-template <int lanes>
-TUTTI_ONEDNN_INLINE void max_of_window(const Cells& cells, std::int64_t width, std::int64_t block, const float* x, float* y,
-                                       std::int32_t* argmax) {
-  float best[lanes];
-  std::int32_t place[lanes];
-  const std::int64_t first = cells.h_0 * width + cells.w_0;
-  for (int i = 0; i < lanes; ++i) {
-    best[i] = x[first * block + i];
-    place[i] = static_cast<std::int32_t>(first);
+TUTTI_ONEDNN_INLINE void take_first(std::int64_t count, std::int32_t cell, const float* x, float* best, std::int32_t* place) {
+#pragma GCC ivdep
+  for (std::int64_t i = 0; i < count; ++i) {
+    best[i] = x[i];
+    place[i] = cell;
   }
-  for (std::int64_t h = cells.h_0; h < cells.h_1; ++h) {
-    for (std::int64_t w = cells.w_0; w < cells.w_1; ++w) {
-      const std::int64_t cell = h * width + w;
-      for (int i = 0; i < lanes; ++i) {
-        const float value = x[cell * block + i];
-        // A larger value, or the first NaN.
-        const bool wins = !(value <= best[i]) & (best[i] == best[i]);
-        best[i] = wins ? value : best[i];
-        place[i] = wins ? static_cast<std::int32_t>(cell) : place[i];
-      }
-    }
-  }
-  for (int i = 0; i < lanes; ++i) {
-    y[i] = best[i];
-    argmax[i] = place[i];
+}
+
+// A larger value wins, and so does the first NaN.
+TUTTI_ONEDNN_INLINE void take_larger(std::int64_t count, std::int32_t cell, const float* x, float* best, std::int32_t* place) {
+#pragma GCC ivdep
+  for (std::int64_t i = 0; i < count; ++i) {
+    const bool loses = (x[i] <= best[i]) | (best[i] != best[i]);
+    best[i] = loses ? best[i] : x[i];
+    place[i] = loses ? place[i] : cell;
   }
 }
 
@@ -57,9 +44,16 @@ void max_pool_plane(const op::PoolAttributes& pool, const ImageLayout& image, co
     for (std::int64_t o_w = 0; o_w < pooled.w; ++o_w) {
       const Cells cells = cells_of(pool, image, o_h, o_w);
       const std::int64_t at = (o_h * pooled.w + o_w) * block;
-      std::int64_t c = 0;
-      for (; c + kLanes <= block; c += kLanes) max_of_window<kLanes>(cells, image.w, block, x + c, y + at + c, argmax + at + c);
-      for (; c < block; ++c) max_of_window<1>(cells, image.w, block, x + c, y + at + c, argmax + at + c);
+      for (std::int64_t h = cells.h_0; h < cells.h_1; ++h) {
+        for (std::int64_t w = cells.w_0; w < cells.w_1; ++w) {
+          const std::int64_t cell = h * image.w + w;
+          const auto place = static_cast<std::int32_t>(cell);
+          if (h == cells.h_0 && w == cells.w_0)
+            take_first(block, place, x + cell * block, y + at, argmax + at);
+          else
+            take_larger(block, place, x + cell * block, y + at, argmax + at);
+        }
+      }
     }
   }
 }

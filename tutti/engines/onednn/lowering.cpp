@@ -107,6 +107,13 @@ Operand Lowering::loopable(ValueId value) {
   return image_layout(operand.desc, type(value)) ? operand : plain(value);
 }
 
+Operand Lowering::loopable_as(ValueId saved, ValueId value) {
+  const auto layout = image_layout(native(value).desc, type(value)), wanted = image_layout(native(saved).desc, type(saved));
+  const bool is_blocked = layout && layout->tag != Tag::nhwc;
+  if (is_blocked || !wanted || wanted->tag == Tag::nhwc || wanted->channels() != shape(value)[3]) return loopable(value);
+  return in(value, desc_of(*wanted, type(value)));
+}
+
 Operand Lowering::in_layout_of(const Operand& operand, ValueId like, ValueId value) {
   const auto layout = image_layout(operand.desc, type(like));
   return layout ? in(value, desc_of(*layout, type(value))) : plain(value);

@@ -42,6 +42,9 @@ class Lowering {
   Operand in_view(ValueId value, const Desc& view, const Desc& desc);
   // The value as it lies, if our loops know that layout of an image; else plain.
   Operand loopable(ValueId value);
+  // The same, but blocked where only `saved`, an image of as many channels, is: so a gradient that came through a flattening
+  // goes on in the layout of the forward pass.
+  Operand loopable_as(ValueId saved, ValueId value);
   // A copy of another image in the layout of `operand`, which is one of `like`.
   Operand in_layout_of(const Operand& operand, ValueId like, ValueId value);
 

@@ -76,7 +76,8 @@ Refusal lower_op(Lowering& lowering, const Node& node, const DropoutGrad& op) {
   const ValueId dy_value = node.inputs[0], mask_value = node.inputs[1];
   Plan* plan = &lowering.plan();
   if (lowering.shape(mask_value) == lowering.shape(dy_value)) {
-    const Operand dy = element_wise_input(lowering, dy_value);
+    const bool image = lowering.shape(dy_value).rank() == 4;
+    const Operand dy = image ? lowering.loopable_as(mask_value, dy_value) : lowering.plain(dy_value);
     const BufferId mask = lowering.in_layout_of(dy, dy_value, mask_value).buffer;
     const BufferId dx = lowering.out_in_place(node.outputs[0], dy_value, dy).buffer;
     const std::int64_t count = lowering.shape(dy_value).elements();

@@ -82,7 +82,8 @@ Refusal add_map(Lowering& lowering, const Node& node, const char* name, Loop loo
 template <class Loop>
 Refusal add_zip(Lowering& lowering, const Node& node, const char* name, Loop loop) {
   const std::int64_t count = lowering.shape(node.inputs[0]).elements();
-  const Operand in = flat(lowering, node.inputs[0]);
+  const bool image = lowering.shape(node.inputs[0]).rank() == 4;
+  const Operand in = image ? lowering.loopable_as(node.inputs[1], node.inputs[0]) : lowering.plain(node.inputs[0]);
   const BufferId a = in.buffer, b = lowering.in_layout_of(in, node.inputs[0], node.inputs[1]).buffer;
   const BufferId y = lowering.out_in_place(node.outputs[0], node.inputs[0], in).buffer;
   Plan* plan = &lowering.plan();

@@ -54,7 +54,7 @@ Refusal lower_op(Lowering& lowering, const Node& node, const MaxPool2D& op) {
 
 Refusal lower_op(Lowering& lowering, const Node& node, const MaxPool2DGrad& op) {
   const ValueId dx_value = node.outputs[0];
-  const Operand dy = lowering.loopable(node.inputs[0]);
+  const Operand dy = lowering.loopable_as(node.inputs[1], node.inputs[0]);
   const ImageLayout y_layout = *image_layout(dy.desc, lowering.type(node.inputs[0]));
   const ImageLayout x_layout = resized(y_layout, lowering.type(dx_value));
   const BufferId argmax = lowering.in_layout_of(dy, node.inputs[0], node.inputs[1]).buffer;
