@@ -90,8 +90,7 @@ DataSpec read_data(const YAML::Node& node, const YamlSource& source) {
   }
   YamlMap map(node, source, "data");
   std::string dir;
-  if (!map.read("name", data.name) || data.name.empty())
-    fail(source.place(node, "data"), "data.name is missing. Expected a data set: cifar10, mnist, shapes, a folder of images.");
+  map.read("name", data.name);
   if (map.read("dir", dir)) data.dir = dir;
   map.read("fallback", data.fallback);
   if (map.read("validation", data.validation)) check_not_negative(map, "validation", data.validation);
@@ -111,6 +110,8 @@ DataSpec read_data(const YAML::Node& node, const YamlSource& source) {
   map.read("seed", data.seed);
   data.augmentation = read_augmentation(map);
   map.finish();
+  if (data.name.empty())
+    fail(source.place(node, "data"), "data.name is missing. Expected a data set: cifar10, mnist, shapes, a folder of images.");
   return data;
 }
 
@@ -313,9 +314,9 @@ Spec parse_spec(const std::string& text, const fs::path& file, const Overrides& 
   else
     spec.name = file.stem().string();
   std::string model;
-  if (!map.read("model", model)) fail(source.file, "model is missing. Expected a model file (.yaml, .json or .h5).");
-  spec.data = read_data(map.child("data"), source);
-  if (spec.data.name.empty()) fail(source.file, "data is missing. Expected data: {{name: cifar10}}.");
+  map.read("model", model);
+  const YAML::Node data = map.child("data");
+  if (data.IsDefined()) spec.data = read_data(data, source);
   spec.fit = read_fit(map.child("fit"), source);
   spec.members = read_members(map.child("members"), source);
   YamlMap ensemble(map.child("ensemble"), source, "ensemble");
@@ -325,7 +326,9 @@ Spec parse_spec(const std::string& text, const fs::path& file, const Overrides& 
   if (run.read("parallel", spec.run.parallel)) check_positive(run, "parallel", spec.run.parallel);
   if (run.read("threads", spec.run.threads)) check_positive(run, "threads", spec.run.threads);
   run.finish();
-  map.finish();
+  map.finish();  // before what is missing: a mistyped key is the likelier mistake
+  if (model.empty()) fail(source.file, "model is missing. Expected a model file (.yaml, .json or .h5).");
+  if (spec.data.name.empty()) fail(source.file, "data is missing. Expected data: {{name: cifar10}}.");
 
   const fs::path folder = fs::absolute(file).parent_path();
   YAML::Node absolute = YAML::Clone(root);
