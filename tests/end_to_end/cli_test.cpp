@@ -65,9 +65,10 @@ layers:
   - Flatten
   - Dense: {units: 10, activation: softmax}
 )");
-    write_file_atomically(folder_ / "tiny.yaml",
-                          "model: model.yaml\ndata: {name: shapes, limit: 400, validation: 0.25, test_limit: 50, holdout: 6}\nfit: " + fit +
-                              "\nmembers: " + members + "\n");
+    write_file_atomically(
+        folder_ / "tiny.yaml",
+        "model: model.yaml\ndata: {name: shapes, limit: 400, validation: 0.25, test_limit: 50, holdout: 6}\nfit: " + fit +
+            "\nmembers: " + members + "\n");
   }
   fs::path folder_;
 };
@@ -199,12 +200,20 @@ TEST_F(Cli, TrainsAnExperimentAndPredictsWithItsModels) {
 }
 
 TEST_F(Cli, AFailedMemberDoesNotStopTheOthers) {
-  write_experiment("{engine: [native, abacus], seed: [1]}", "{epochs: 1}");
+  write_experiment("{engine: native, seed: 1, device: [cpu, abacus]}", "{epochs: 1}");
   const Result result = shell("tutti train tiny.yaml");
   EXPECT_EQ(result.code, 3);
-  EXPECT_THAT(result.out, HasSubstr("abacus-1: failed: "));
-  EXPECT_THAT(result.out, HasSubstr("abacus-1 is not in it"));
-  EXPECT_THAT(result.out, ContainsRegex("\nnative-1 "));
+  EXPECT_THAT(result.out, HasSubstr("native-1-abacus: failed: "));
+  EXPECT_THAT(result.out, HasSubstr("native-1-abacus is not in it"));
+  EXPECT_THAT(result.out, ContainsRegex("\nnative-1-cpu "));
+}
+
+TEST_F(Cli, AMisspeltEngineIsRefusedBeforeAnythingStarts) {
+  write_experiment("{engine: [native, onednm]}", "{epochs: 1}");
+  const Result result = shell("tutti train tiny.yaml");
+  EXPECT_EQ(result.code, 1);
+  EXPECT_THAT(result.err, HasSubstr("unknown engine 'onednm'. Did you mean 'onednn'?"));
+  EXPECT_FALSE(fs::exists(folder_ / "runs"));
 }
 
 TEST_F(Cli, AnInterruptSavesEveryMember) {

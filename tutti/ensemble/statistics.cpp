@@ -96,7 +96,7 @@ std::string compare_sentence(const Score& ensemble, std::string_view best_name, 
                                        best_name, 100 * best.accuracy);
   if (ensemble.correct == best.correct) return fmt::format(fmt::runtime(both), "is as accurate as") + ".";
   const std::string verdict = fmt::format(fmt::runtime(both), points > 0 ? "is better than" : "is worse than") +
-                              fmt::format(" by {:.2f} points", std::abs(points));
+                              fmt::format(", by {:.2f} points", std::abs(points));
   if (test.p_value < kLevel) return verdict + fmt::format(": more than chance (McNemar {}).", p);
   return verdict + fmt::format(": within noise on {} images (McNemar {}).", ensemble.samples, p);
 }

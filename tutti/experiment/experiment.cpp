@@ -11,8 +11,10 @@
 #include "tutti/base/files.h"
 #include "tutti/base/interrupt.h"
 #include "tutti/base/log.h"
+#include "tutti/base/names.h"
 #include "tutti/base/parallel.h"
 #include "tutti/data/datasets.h"
+#include "tutti/engines/engines.h"
 #include "tutti/ensemble/combine.h"
 #include "tutti/experiment/environment.h"
 #include "tutti/experiment/member.h"
@@ -75,6 +77,16 @@ Spec prepare_data(const Spec& spec, std::string& note) {
 }
 
 void check_members(const std::vector<Member>& members) {
+  std::vector<std::string> engines;
+  for (const EngineInfo& info : list_engines()) engines.push_back(info.name);
+  for (const Member& member : members) {
+    // One that is known but not available fails as a member: the others can do without it.
+    if (std::find(engines.begin(), engines.end(), member.engine) != engines.end()) continue;
+    const std::string nearest = nearest_name(member.engine, engines);
+    fail(member.spec.file.string(), "members: unknown engine '{}'. {}", member.engine,
+         nearest.empty() ? fmt::format("Expected one of {}.", fmt::join(engines, ", "))
+                         : fmt::format("Did you mean '{}'?", nearest));
+  }
   // Building a model draws all its weights: once for each file is enough.
   std::set<fs::path> models;
   for (const Member& member : members) {

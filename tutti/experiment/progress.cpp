@@ -125,8 +125,14 @@ std::string member_line(const MemberView& member, std::size_t name_width, int wi
     const double share =
         running && status.steps > 0 ? static_cast<double>(status.step) / static_cast<double>(status.steps) : 1.0;
     const std::string head = name + fmt::format("epoch {:>{}}/{} ", epoch, digits, status.epochs);
-    std::string tail = fmt::format("  {:.0f} images/s{}", status.images_per_second, metrics_text(status));
-    tail += running ? fmt::format("  {} left", clock_text(status.seconds_left)) : fmt::format("  {}", name_of(status.state));
+    // Nothing is measured before the first steps.
+    const bool measured = status.images_per_second > 0;
+    std::string tail = measured ? fmt::format("  {:.0f} images/s", status.images_per_second) : "";
+    tail += metrics_text(status);
+    if (!running)
+      tail += fmt::format("  {}", name_of(status.state));
+    else if (measured)
+      tail += fmt::format("  {} left", clock_text(status.seconds_left));
     const int room = width - static_cast<int>(head.size() + tail.size());
     line = head + bar(share, std::min(room, 22)) + tail;
   }

@@ -124,10 +124,11 @@ std::string gnuplot_script(const std::string& title, const std::vector<Curve>& c
                         i ? ", " : "plot ", i, curves[i].dashed ? 2 : 1, color_of(curves[i].color), quoted(curves[i].label));
   }
   std::string script = data;
+  const std::size_t epochs = longest(curves);
   script += fmt::format(
-      "set title {} noenhanced\nset key outside right noenhanced\nset xlabel 'epoch'\nset grid lc rgb '#dddddd'\n"
-      "set xtics 1,{:.0f}\nset offsets 0.2,0.2,graph 0.05,graph 0.05\n",
-      quoted(title), std::max(1.0, tick_step(static_cast<double>(longest(curves)), 10)));
+      "set title {} noenhanced\nset key outside right noenhanced\nset xlabel 'epoch'\nset grid lt 1 lc rgb '#dddddd'\n"
+      "set xtics 1,{:.0f}\nset xrange [0.8:{}.2]\nset offsets 0,0,graph 0.05,graph 0.05\n",
+      quoted(title), std::max(1.0, tick_step(static_cast<double>(epochs), 10)), epochs);
   script += fmt::format("set terminal pngcairo size 900,480\nset output {}\n{}\n", quoted(png.string()), plot);
   script +=
       fmt::format("set terminal svg size 900,480 background rgb 'white'\nset output {}\n{}\n", quoted(svg.string()), plot);
