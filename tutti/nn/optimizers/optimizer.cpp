@@ -80,7 +80,7 @@ std::string Optimizer::name() const { return folded(rule_->class_name()); }
 
 Json Optimizer::config() const {
   const auto or_null = [](std::optional<double> value) { return value ? Json(*value) : Json(nullptr); };
-  Json config = {{"name", name()},
+  Json config = {{"name", to_snake_case(rule_->class_name())},  // as Keras 3 names it: "rm_sprop"
                  {"learning_rate", static_cast<double>(static_cast<float>(learning_rate))},
                  {"weight_decay", common.weight_decay > 0 ? Json(common.weight_decay) : Json(nullptr)},
                  {"clipnorm", or_null(common.clipnorm)},
