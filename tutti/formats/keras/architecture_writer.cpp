@@ -90,6 +90,11 @@ class ModelWriter {
                        : version_3_ ? "Functional"
                                     : "Model",
                        sequential ? sequential_config() : functional_config());
+    if (with_modules_ && !sequential) {
+      // The class is not exported, so Keras finds it by its place in the sources.
+      root["module"] = "keras.src.models.functional";
+      root["registered_name"] = "Functional";
+    }
     if (with_modules_) root["build_config"] = {{"input_shape", sequential ? input_shape() : Json(nullptr)}};
     return root;
   }
