@@ -117,6 +117,10 @@ TEST(Tables, AlignNumbersToTheRight) {
   table.add({"long name", "12.5"});
   EXPECT_EQ(table.text(), "name       value\n────────────────\né            1.5\n────────────────\nlong name   12.5\n");
   EXPECT_EQ(table.markdown(), "| name | value |\n|---|---:|\n| é | 1.5 |\n| long name | 12.5 |\n");
+  Table words({"what"});
+  words.add({"60,000 pictures"});
+  words.add({"few"});
+  EXPECT_THAT(words.text(), HasSubstr("\nfew\n"));
   Table hostile({"<b>"});
   hostile.add({"\"&"});
   EXPECT_THAT(hostile.html(), HasSubstr("&lt;b&gt;"));

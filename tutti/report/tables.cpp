@@ -1,6 +1,7 @@
 #include "tutti/report/tables.h"
 
 #include <algorithm>
+#include <cctype>
 
 #include <fmt/format.h>
 
@@ -12,8 +13,10 @@ std::size_t width_of(const std::string& cell) {
   return static_cast<std::size_t>(std::count_if(cell.begin(), cell.end(), [](char c) { return (c & 0xC0) != 0x80; }));
 }
 
+// A number, an interval or a percentage: "12", "-0.5", "7.79–16.66 %".
 bool is_number(const std::string& cell) {
-  return !cell.empty() && (std::isdigit(static_cast<unsigned char>(cell.front())) != 0 || cell.front() == '-' || cell == "–");
+  const bool digit = std::any_of(cell.begin(), cell.end(), [](unsigned char c) { return std::isdigit(c) != 0; });
+  return digit && cell.find_first_not_of("0123456789.,+-–% e") == std::string::npos;
 }
 
 // A column of numbers has nothing else below its header; an empty cell fits in.
