@@ -69,7 +69,8 @@ TEST(Spec, SaysWhatIsWrongWithAValue) {
   EXPECT_THAT(error_of("model: m\ndata: shapes\nmembers: {seed: []}"), HasSubstr("empty list"));
   EXPECT_THAT(error_of("model: m\ndata: {name: shapes, augmentation: [random_flop]}"), HasSubstr("[spec.yaml:2]"));
   EXPECT_THAT(error_of("data: shapes"), HasSubstr("model is missing"));
-  EXPECT_THAT(error_of("model: m"), HasSubstr("data.name is missing"));
+  EXPECT_THAT(error_of("model: m"), HasSubstr("data is missing"));
+  EXPECT_THAT(error_of("model: m\ndata: {dir: x}"), HasSubstr("data.name is missing"));
   EXPECT_THAT(error_of("name: ../x\nmodel: m\ndata: shapes"), HasSubstr("letters, digits"));
   EXPECT_THAT(error_of("model: [\n"), HasSubstr("not valid YAML"));
   EXPECT_THAT(error_of("- a\n"), HasSubstr("not an experiment"));
