@@ -54,20 +54,8 @@ struct Point {
 
 using Color = std::array<Int, 3>;
 
-Color random_color(Dice& dice) { return {dice.between(0, 255), dice.between(0, 255), dice.between(0, 255)}; }
-
-Int distance(const Color& a, const Color& b) {
-  Int sum = 0;
-  for (std::size_t c = 0; c < 3; ++c) sum += std::abs(a[c] - b[c]);
-  return sum;
-}
-
-// A colour whose summed difference from `other` is at least `contrast`, or the last of some tries.
-Color color_against(Dice& dice, const Color& other, Int contrast) {
-  constexpr int kTries = 8;
-  Color color = random_color(dice);
-  for (int i = 0; i < kTries && distance(color, other) < contrast; ++i) color = random_color(dice);
-  return color;
+Color random_color(Dice& dice, Int low, Int high) {
+  return {dice.between(low, high), dice.between(low, high), dice.between(low, high)};
 }
 
 Color mix(const Color& a, const Color& b, Int part, Int whole) {
@@ -75,6 +63,18 @@ Color mix(const Color& a, const Color& b, Int part, Int whole) {
   for (std::size_t c = 0; c < 3; ++c) color[c] = a[c] + (b[c] - a[c]) * part / whole;
   return color;
 }
+
+// The colour that a class often has, as real things do: hues around the wheel.
+constexpr std::array<Color, kClasses> kHues = {{{255, 80, 80},
+                                                {255, 160, 60},
+                                                {240, 230, 80},
+                                                {160, 240, 80},
+                                                {80, 230, 120},
+                                                {80, 230, 220},
+                                                {90, 160, 255},
+                                                {130, 110, 255},
+                                                {210, 110, 255},
+                                                {255, 110, 190}}};
 
 // Smooth noise in [0, 255]: a lattice of random values, `cell` pixels wide, interpolated.
 class Noise {
@@ -188,8 +188,8 @@ struct Placement {
 
 Placement random_placement(Dice& dice, Int min_radius, Int max_radius) {
   const Int radius = dice.between(min_radius, max_radius);
-  // At most a fifth of the shape is outside the image.
-  const Int margin = std::min(radius * 4 / 5, kSide * kPixel / 2);
+  // At most a twentieth of the diameter is outside the image.
+  const Int margin = std::min(radius * 9 / 10, kSide * kPixel / 2);
   return {dice.between(margin, kSide * kPixel - margin), dice.between(margin, kSide * kPixel - margin), radius,
           dice.between(0, kTurn - 1), dice.between(760, kUnit)};
 }
@@ -240,6 +240,10 @@ class Canvas {
     }
   }
 
+  void invert() {
+    for (Int i = 0; i < kImageBytes; ++i) pixels_[i] = static_cast<std::uint8_t>(255 - pixels_[i]);
+  }
+
  private:
   Color get(Int y, Int x) const {
     const std::uint8_t* p = pixels_ + (y * kSide + x) * 3;
@@ -255,29 +259,36 @@ class Canvas {
 bool in_bar(Point p) { return std::abs(p.u) <= kUnit && std::abs(p.v) <= kUnit / 4; }
 bool in_disc(Point p) { return p.u * p.u + p.v * p.v <= kUnit * kUnit; }
 
+// The numbers are chosen so that the reference CNN neither stays at chance nor comes near 100 %. With bright and dark, and all
+// colours, equally likely for shape and ground, no pixel's mean depends on the class, and the network starts to learn only
+// after many epochs; so shapes are mostly lighter than their ground, and often have a hue of their class.
 void draw(std::uint8_t* pixels, Class label, Dice dice) {
+  constexpr Int kDark = 120, kBright = 100;
   Canvas canvas(pixels);
-  const Color first = random_color(dice), second = mix(first, random_color(dice), dice.between(10, 60), 100);
+  const Color first = random_color(dice, 0, kDark), second = mix(first, random_color(dice, 0, 255), dice.between(10, 45), 100);
   canvas.background(first, second, dice);
   // Clutter: bars and discs behind the shape.
   for (Int i = dice.between(0, 3); i > 0; --i) {
-    const Placement place = random_placement(dice, 500, 1300);
+    const Placement place = random_placement(dice, 400, 1100);
     const bool bar = dice.chance(60);
-    const Color color = random_color(dice);
+    const Color color = random_color(dice, 0, 255);
     canvas.paint(place, color, color, dice.between(30, 80), [bar](Point p) { return bar ? in_bar(p) : in_disc(p); });
   }
-  const Placement place = random_placement(dice, 1500, 3300);
+  const Placement place = random_placement(dice, 1700, 3600);
   const Form form = random_form(dice, label, place.radius);
-  const Color ink = color_against(dice, mix(first, second, 1, 2), dice.between(70, 220));
-  const Color shade = mix(ink, random_color(dice), dice.between(0, 35), 100);
-  canvas.paint(place, ink, shade, dice.between(70, 100), [&form](Point p) { return inside(form, p); });
-  // In front of half of them, something hides a part.
-  if (dice.chance(50)) {
-    const Placement front = random_placement(dice, 1200, 3000);
-    const Color color = random_color(dice);
+  const Int tint = dice.chance(40) ? dice.between(20, 70) : 0;
+  const Color bright = mix(random_color(dice, kBright, 255), kHues[static_cast<std::size_t>(label)], tint, 100);
+  const Color ink = mix(mix(first, second, 1, 2), bright, dice.between(40, 100), 100);
+  const Color shade = mix(ink, random_color(dice, 0, 255), dice.between(0, 30), 100);
+  canvas.paint(place, ink, shade, dice.between(75, 100), [&form](Point p) { return inside(form, p); });
+  // In front of some of them, something hides a part.
+  if (dice.chance(40)) {
+    const Placement front = random_placement(dice, 1200, 2800);
+    const Color color = random_color(dice, 0, 255);
     canvas.paint(front, color, color, 100, in_bar);
   }
-  canvas.noise(dice, dice.between(4, 26));
+  canvas.noise(dice, dice.between(4, 24));
+  if (dice.chance(12)) canvas.invert();
 }
 
 // Ten samples in a row have one of each class, in random order.
