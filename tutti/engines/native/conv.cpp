@@ -40,9 +40,6 @@ void sweep(const WindowPass& pass, const float* src, const float* packed, const 
     const std::int64_t columns = std::min(width, pass.group_out - column);
     const auto vectors = ceil_div(columns, isa.lanes) - 1;
     DotTile tile{.a_row_stride = pass.step_w * pass.src_c,
-                 .taps = pass.taps.data(),
-                 .tap_count = static_cast<std::ptrdiff_t>(pass.taps.size()),
-                 .b = packed + item * pass.depth() * width,
                  .b_row_stride = width,
                  .bias = bias ? bias + item * width : nullptr,
                  .accumulate = false,
@@ -50,6 +47,10 @@ void sweep(const WindowPass& pass, const float* src, const float* packed, const 
                  .columns = columns};
     const std::int64_t dst_channel = group * pass.group_out + column;
     for (std::int64_t i = 0; i < count; ++i) {
+      const TapRange inside = pass.taps_inside(row + i);
+      tile.taps = pass.taps.data() + inside.first;
+      tile.tap_count = inside.last - inside.first;
+      tile.b = packed + (item * pass.depth() + inside.depth) * width;
       const float* line = src + i * pass.step_h * pass.pitch * pass.src_c + group * pass.group_in;
       float* dst_line = dst + (row + i) * pass.dst_row + dst_channel;
       for (std::int64_t t = 0; t < tiles; ++t) {

@@ -8,16 +8,21 @@
 namespace tutti::native {
 namespace {
 
+// Output rows [begin, end) of an image, with x and dy from the first of them on.
+struct Block {
+  std::int64_t begin, end;
+  const float *x, *dy;
+};
+
 // Adds the block's products to dkernel (depth, groups * group_out), whose rows are those of pass.taps in order, or sets it if
 // `first`.
-void add_block(const WindowPass& pass, const float* x, const float* dy, std::int64_t rows, bool first, float* dkernel) {
+void add_block(const WindowPass& pass, const Block& block, bool first, float* dkernel) {
   const GemmIsa& isa = gemm_isa();
   const std::int64_t width = isa.panel_width(), c_out = pass.groups * pass.group_out;
   OuterTile tile{.a_line_stride = pass.step_h * pass.pitch * pass.src_c,
                  .a_k_stride = pass.step_w * pass.src_c,
                  .b_line_stride = pass.columns * c_out,
                  .b_k_stride = c_out,
-                 .lines = rows,
                  .length = pass.columns,
                  .accumulate = !first,
                  .c_row_stride = c_out};
@@ -26,15 +31,19 @@ void add_block(const WindowPass& pass, const float* x, const float* dy, std::int
       tile.columns = std::min(width, pass.group_out - column);
       const auto vectors = ceil_div(tile.columns, isa.lanes) - 1;
       const std::int64_t channel = group * pass.group_out + column;
-      tile.b = dy + channel;
       std::int64_t row = 0;
-      for (const Tap& tap : pass.taps) {
+      for (std::size_t i = 0; i < pass.taps.size(); ++i) {
+        const Tap& tap = pass.taps[i];
+        const auto [line0, line1] = pass.rows_inside(i, block.begin, block.end);
+        tile.lines = line1 - line0;
+        tile.b = block.dy + (line0 - block.begin) * tile.b_line_stride + channel;
+        const float* x = block.x + (line0 - block.begin) * tile.a_line_stride + group * pass.group_in + tap.offset;
         const std::int64_t tiles = ceil_div(tap.length, isa.max_rows);
         for (std::int64_t t = 0; t < tiles; ++t) {
-          const auto [begin, end] = share(tap.length, t, tiles);
-          tile.a = x + group * pass.group_in + tap.offset + begin;
-          tile.c = dkernel + (row + begin) * c_out + channel;
-          isa.outer[vectors][end - begin - 1](tile);
+          const auto [k0, k1] = share(tap.length, t, tiles);
+          tile.a = x + k0;
+          tile.c = dkernel + (row + k0) * c_out + channel;
+          isa.outer[vectors][k1 - k0 - 1](tile);
         }
         row += tap.length;
       }
@@ -94,7 +103,7 @@ class KernelGrad {
         std::copy_n(dy, floats, copy);
         dy = copy;
       }
-      add_block(pass_, x, dy, last - row, item == items.first, dkernel);
+      add_block(pass_, {row, last, x, dy}, item == items.first, dkernel);
     }
   }
 

@@ -14,11 +14,13 @@ void order_weights(const WindowPass& pass, const float* kernel, float* weights) 
                 weights + static_cast<std::int64_t>(i) * pass.groups);
 }
 
-DepthwiseRun run_of(const WindowPass& pass) {
-  return {.x_step = pass.step_w * pass.src_c,
-          .taps = pass.taps.data(),
-          .tap_count = static_cast<std::int64_t>(pass.taps.size()),
-          .bias = nullptr,
+// The run of one output row, over the taps that it has inside the image, but for the pointers. `seen` is pass.source() from row
+// `first` on.
+DepthwiseRun run_of(const WindowPass& pass, const TapRange& inside, const float* seen, std::int64_t row, std::int64_t first) {
+  return {.x = seen + (row - first) * pass.step_h * pass.pitch * pass.src_c,
+          .x_step = pass.step_w * pass.src_c,
+          .taps = pass.taps.data() + inside.first,
+          .tap_count = inside.last - inside.first,
           .y_step = pass.dst_column,
           .pixels = pass.columns,
           .channels = pass.groups};
@@ -27,14 +29,15 @@ DepthwiseRun run_of(const WindowPass& pass) {
 void run_pass(const WindowPass& pass, const float* src, const float* weights, const float* bias, float* dst) {
   const std::int64_t block = rows_per_block(pass, num_threads()), blocks = ceil_div(pass.rows, block);
   parallel_for(0, pass.images * blocks, 1, [&](std::int64_t begin, std::int64_t end) {
-    DepthwiseRun run = run_of(pass);
-    run.weights = weights, run.bias = bias;
     for (std::int64_t item = begin; item < end; ++item) {
       const std::int64_t image = item / blocks;
       const auto [first, last] = share(pass.rows, item % blocks, blocks);
       const float* seen = pass.source(src + image * pass.src_h * pass.src_w * pass.src_c, first, last - first);
       for (std::int64_t row = first; row < last; ++row) {
-        run.x = seen + (row - first) * pass.step_h * pass.pitch * pass.src_c;
+        const TapRange inside = pass.taps_inside(row);
+        DepthwiseRun run = run_of(pass, inside, seen, row, first);
+        run.weights = weights + inside.first * pass.groups;
+        run.bias = bias;
         run.y = dst + image * pass.dst_image + pass.dst_offset + row * pass.dst_row;
         pixels_isa().depthwise(run);
       }
@@ -79,13 +82,14 @@ Prepared prepare_depthwise(const OpCall& call, const Conv2DKernelGrad& op) {
     parallel_for(0, parts, 1, [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t part = begin; part < end; ++part) {
         std::fill_n(sums + part * size, size, 0.0f);
-        DepthwiseRun run = run_of(pass);
         const auto [image0, image1] = share(pass.images, part, parts);
         for (std::int64_t image = image0; image < image1; ++image) {
           for (std::int64_t row = 0; row < pass.rows; ++row) {
-            run.x = pass.source(in[0].as<float>() + image * pass.src_h * pass.src_w * pass.src_c, row, 1);
+            const float* seen = pass.source(in[0].as<float>() + image * pass.src_h * pass.src_w * pass.src_c, row, 1);
+            const TapRange inside = pass.taps_inside(row);
             const float* dy = in[1].as<float>() + image * pass.dst_image + row * pass.dst_row;
-            pixels_isa().depthwise_grad(run, dy, sums + part * size);
+            pixels_isa().depthwise_grad(run_of(pass, inside, seen, row, row), dy,
+                                        sums + part * size + inside.first * pass.groups);
           }
         }
       }

@@ -23,6 +23,15 @@ struct Block {
   std::int64_t row, rows, column, columns, k, depth;
 };
 
+// Rows of one tile that lie a multiple of this many floats apart fall on the same sets of an L1 cache with 4 KiB a way, and
+// more of them than it has ways throw each other out.
+constexpr std::int64_t kAliasing = 1024;
+// A copy of A pays where it is read by more panels of B than this.
+constexpr std::int64_t kDirectPanels = 2;
+// Rows of C up to which a product with transposed B is computed as the transposed product: then B, the large operand, is
+// read as it lies, while packing it would cost as much as the product.
+constexpr std::int64_t kFewRows = 64;
+
 // Copies the block of A: rows of `depth` floats, or, transposed, `depth` rows of the block's columns. Returns the row stride.
 std::int64_t copy_a(const GemmCall& call, const Block& block, float* copy) {
   const std::int64_t lines = call.transpose_a ? block.depth : block.rows;
@@ -95,10 +104,16 @@ void multiply_block(const GemmCall& call, const Block& block, const float* a, st
   }
 }
 
+// True if the tiles may read A where it is.
+bool reads_a_directly(const GemmCall& call) {
+  return !call.transpose_a && call.lda % kAliasing != 0 && call.n <= kDirectPanels * gemm_isa().panel_width();
+}
+
 // One thread's rectangle of C.
 void multiply_range(const GemmCall& call, std::int64_t row0, std::int64_t row1, std::int64_t column0, std::int64_t column1) {
   const std::int64_t width = gemm_isa().panel_width();
   float* panels = thread_scratch(Scratch::kPanels, kDepth * ceil_div(kBlockColumns, width) * width);
+  const bool direct = reads_a_directly(call);
   float* a_copy = thread_scratch(Scratch::kRows, (kBlockRows + kRowGap) * (kDepth + kRowGap));
   for (std::int64_t column = column0; column < column1; column += kBlockColumns) {
     Block block{.column = column, .columns = std::min(kBlockColumns, column1 - column)};
@@ -107,8 +122,12 @@ void multiply_range(const GemmCall& call, std::int64_t row0, std::int64_t row1, 
       pack_b(call, block, panels);
       for (block.row = row0; block.row < row1; block.row += kBlockRows) {
         block.rows = std::min(kBlockRows, row1 - block.row);
-        const std::int64_t stride = copy_a(call, block, a_copy);
-        multiply_block(call, block, a_copy, stride, panels);
+        if (direct) {
+          multiply_block(call, block, call.a + block.row * call.lda + block.k, call.lda, panels);
+        } else {
+          const std::int64_t stride = copy_a(call, block, a_copy);
+          multiply_block(call, block, a_copy, stride, panels);
+        }
       }
     }
   }
@@ -126,6 +145,26 @@ std::int64_t grid_rows(const GemmCall& call, std::int64_t threads, std::int64_t 
   return best_cost >= 0 ? best : (row_units >= column_units ? threads : 1);
 }
 
+// C^T (n, m) = B A^T, then C.
+void multiply_transposed(const GemmCall& call) {
+  float* c = thread_scratch(Scratch::kImage, call.n * call.m);
+  gemm({.m = call.n,
+        .n = call.m,
+        .k = call.k,
+        .a = call.b,
+        .lda = call.ldb,
+        .transpose_a = false,
+        .b = call.a,
+        .ldb = call.lda,
+        .transpose_b = true,
+        .bias = nullptr,
+        .c = c,
+        .ldc = call.m});
+  parallel_for(0, call.n, ceil_div(kStreamGrain, call.m), [&](std::int64_t begin, std::int64_t end) {
+    gemm_isa().transpose(c + begin * call.m, call.m, end - begin, call.m, call.c + begin, call.ldc);
+  });
+}
+
 }  // namespace
 
 void pack_panel(const float* b, std::int64_t ldb, bool transposed, std::int64_t depth, std::int64_t columns, float* panel,
@@ -141,6 +180,8 @@ void pack_panel(const float* b, std::int64_t ldb, bool transposed, std::int64_t 
 
 void gemm(const GemmCall& call) {
   const GemmIsa& isa = gemm_isa();
+  if (call.transpose_b && !call.transpose_a && !call.bias && call.m <= kFewRows && call.n > call.m)
+    return multiply_transposed(call);
   const std::int64_t width = isa.panel_width();
   // Threads split C at whole tiles.
   const std::int64_t row_units = ceil_div(call.m, isa.max_rows), column_units = ceil_div(call.n, width);

@@ -14,32 +14,44 @@ void WindowPass::finish() {
                                                [](const WindowCell& a, const WindowCell& b) { return a.column < b.column; });
   first_row = cells.front().row, last_row = cells.back().row;
   first_column = low->column, last_column = high->column;
-  padded = first_row < 0 || first_column < 0 || (rows - 1) * step_h + last_row >= src_h ||
-           (columns - 1) * step_w + last_column >= src_w;
+  padded = first_column < 0 || (columns - 1) * step_w + last_column >= src_w;
   pitch = padded ? (columns - 1) * step_w + last_column - first_column + 1 : src_w;
   for (const WindowCell& cell : cells) {
     const std::int64_t offset = ((cell.row - first_row) * pitch + cell.column - first_column) * src_c;
-    if (!taps.empty() && taps.back().offset + taps.back().length == offset) {
+    if (!taps.empty() && tap_rows.back() == cell.row && taps.back().offset + taps.back().length == offset) {
       taps.back().length += group_in;  // neighbours in the image: one longer run
     } else {
       taps.push_back({offset, group_in});
+      tap_rows.push_back(cell.row);
     }
   }
+}
+
+TapRange WindowPass::taps_inside(std::int64_t row) const {
+  const auto count = static_cast<std::int64_t>(taps.size());
+  const auto source_row = [&](std::int64_t tap) { return row * step_h + tap_rows[static_cast<std::size_t>(tap)]; };
+  TapRange range{0, count, 0};
+  for (; range.first < count && source_row(range.first) < 0; ++range.first)
+    range.depth += taps[static_cast<std::size_t>(range.first)].length;
+  while (range.last > range.first && source_row(range.last - 1) >= src_h) --range.last;
+  return range;
+}
+
+std::pair<std::int64_t, std::int64_t> WindowPass::rows_inside(std::size_t tap, std::int64_t begin, std::int64_t end) const {
+  while (begin < end && begin * step_h + tap_rows[tap] < 0) ++begin;
+  while (begin < end && (end - 1) * step_h + tap_rows[tap] >= src_h) --end;
+  return {begin, end};
 }
 
 const float* WindowPass::source(const float* image, std::int64_t row, std::int64_t count) const {
   const std::int64_t top = row * step_h + first_row;
   if (!padded) return image + (top * src_w + first_column) * src_c;
-  const std::int64_t seen = cells.empty() ? 0 : seen_rows(count);
-  float* copy = thread_scratch(Scratch::kImage, std::max<std::int64_t>(1, seen * pitch * src_c));
+  const std::int64_t seen = seen_rows(count);
+  float* copy = thread_scratch(Scratch::kImage, seen * pitch * src_c);
   const std::int64_t left = std::clamp<std::int64_t>(-first_column, 0, pitch);
   const std::int64_t inside = std::clamp<std::int64_t>(src_w - std::max<std::int64_t>(0, first_column), 0, pitch - left);
-  for (std::int64_t i = 0; i < seen; ++i) {
+  for (std::int64_t i = std::max<std::int64_t>(0, -top); i < std::min(seen, src_h - top); ++i) {
     float* line = copy + i * pitch * src_c;
-    if (top + i < 0 || top + i >= src_h) {
-      std::fill_n(line, pitch * src_c, 0.0f);
-      continue;
-    }
     const float* from = image + ((top + i) * src_w + std::max<std::int64_t>(0, first_column)) * src_c;
     std::fill_n(line, left * src_c, 0.0f);
     std::copy_n(from, inside * src_c, line + left * src_c);

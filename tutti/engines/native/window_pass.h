@@ -2,12 +2,18 @@
 #pragma once
 
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 #include "tutti/engines/native/isa/gemm.h"
 #include "tutti/graph/op.h"
 
 namespace tutti::native {
+
+// Taps [first, last) of a pass, and how many rows of the weights precede theirs.
+struct TapRange {
+  std::int64_t first, last, depth;
+};
 
 // A cell of the window, relative to source row i * step_h and column j * step_w of output position (i, j).
 struct WindowCell {
@@ -26,19 +32,25 @@ struct WindowPass {
   std::int64_t groups = 1;
   std::int64_t group_in = 0, group_out = 0;  // channels of one group
   std::vector<WindowCell> cells;             // sorted by row, then column
-  std::vector<Tap> taps;                     // finish() makes them of the cells
+  std::vector<Tap> taps;                     // finish() makes them of the cells, each within one row
+  std::vector<std::int64_t> tap_rows;        // the cells' row of each tap
 
   // The part of the source that a block of rows sees; rows and columns may lie outside the image.
   std::int64_t first_row = 0, last_row = 0, first_column = 0, last_column = 0;
   std::int64_t pitch = 0;  // cells from one source row to the next, in the image or in its padded copy
-  bool padded = false;     // the window leaves the image: blocks are copied with zeros around
+  bool padded = false;     // the window leaves the image sideways: blocks are copied with zeros left and right
 
   // Fills the derived fields.
   void finish();
   std::int64_t depth() const { return static_cast<std::int64_t>(cells.size()) * group_in; }
   // Source rows that `count` output rows see.
   std::int64_t seen_rows(std::int64_t count) const { return (count - 1) * step_h + last_row - first_row + 1; }
-  // The source as seen from output row `row` on: the image itself, or a padded copy in this thread's scratch.
+  // The taps that output row `row` has inside the image: what lies above or below is skipped, not multiplied by zero.
+  TapRange taps_inside(std::int64_t row) const;
+  // Output rows of [begin, end) at which a tap lies inside the image.
+  std::pair<std::int64_t, std::int64_t> rows_inside(std::size_t tap, std::int64_t begin, std::int64_t end) const;
+  // The source as seen from output row `row` on: the image itself, or a padded copy in this thread's scratch. Rows outside the
+  // image hold garbage, or nothing at all.
   const float* source(const float* image, std::int64_t row, std::int64_t count) const;
 };
 

@@ -132,18 +132,39 @@ void outer_tile(const OuterTile& t) {
 
 #undef TUTTI_INLINE_LAMBDA
 
-// Blocks of 16 x 16: both sides of a block are whole cache lines.
+#if HWY_TARGET != HWY_SCALAR
+// A block of 4 x 4: rows are interleaved twice.
+HWY_INLINE void transpose_4x4(const float* src, std::ptrdiff_t src_stride, float* dst, std::ptrdiff_t dst_stride) {
+  const hn::FixedTag<float, 4> d;
+  const auto r0 = hn::LoadU(d, src), r1 = hn::LoadU(d, src + src_stride);
+  const auto r2 = hn::LoadU(d, src + 2 * src_stride), r3 = hn::LoadU(d, src + 3 * src_stride);
+  const auto even_low = hn::InterleaveLower(d, r0, r2), odd_low = hn::InterleaveLower(d, r1, r3);
+  const auto even_high = hn::InterleaveUpper(d, r0, r2), odd_high = hn::InterleaveUpper(d, r1, r3);
+  hn::StoreU(hn::InterleaveLower(d, even_low, odd_low), d, dst);
+  hn::StoreU(hn::InterleaveUpper(d, even_low, odd_low), d, dst + dst_stride);
+  hn::StoreU(hn::InterleaveLower(d, even_high, odd_high), d, dst + 2 * dst_stride);
+  hn::StoreU(hn::InterleaveUpper(d, even_high, odd_high), d, dst + 3 * dst_stride);
+}
+#endif
+
 void transpose(const float* src, std::ptrdiff_t src_stride, std::ptrdiff_t rows, std::ptrdiff_t columns, float* dst,
                std::ptrdiff_t dst_stride) {
-  constexpr std::ptrdiff_t kBlock = 16;
-  for (std::ptrdiff_t i0 = 0; i0 < rows; i0 += kBlock) {
-    const std::ptrdiff_t i1 = HWY_MIN(i0 + kBlock, rows);
-    for (std::ptrdiff_t j0 = 0; j0 < columns; j0 += kBlock) {
-      const std::ptrdiff_t j1 = HWY_MIN(j0 + kBlock, columns);
-      for (std::ptrdiff_t j = j0; j < j1; ++j)
-        for (std::ptrdiff_t i = i0; i < i1; ++i) dst[j * dst_stride + i] = src[i * src_stride + j];
+  std::ptrdiff_t i0 = 0;
+#if HWY_TARGET != HWY_SCALAR
+  // 16 rows at a time fill whole cache lines of dst.
+  const std::ptrdiff_t whole_columns = columns / 4 * 4;
+  for (const std::ptrdiff_t height : {16, 4}) {
+    for (; i0 + height <= rows; i0 += height) {
+      for (std::ptrdiff_t j = 0; j < whole_columns; j += 4)
+        for (std::ptrdiff_t i = i0; i < i0 + height; i += 4)
+          transpose_4x4(src + i * src_stride + j, src_stride, dst + j * dst_stride + i, dst_stride);
+      for (std::ptrdiff_t j = whole_columns; j < columns; ++j)
+        for (std::ptrdiff_t i = i0; i < i0 + height; ++i) dst[j * dst_stride + i] = src[i * src_stride + j];
     }
   }
+#endif
+  for (std::ptrdiff_t j = 0; j < columns; ++j)
+    for (std::ptrdiff_t i = i0; i < rows; ++i) dst[j * dst_stride + i] = src[i * src_stride + j];
 }
 
 template <int Rows>
