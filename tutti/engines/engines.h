@@ -15,7 +15,7 @@ struct EngineInfo {
   std::string version;               // of the engine's library; tutti's own for native and reference
   std::vector<std::string> devices;  // "cpu", "cuda:0"
   bool available = false;
-  std::string reason;                // why not, and what to do
+  std::string reason;  // why not, and what to do
 };
 
 // Loads the plug-ins to ask them.
@@ -31,8 +31,8 @@ std::shared_ptr<Engine> make_engine(std::string_view name = "", std::string_view
 inline constexpr int kPluginVersion = 1;
 
 struct EnginePlugin {
-  int plugin_version;     // kPluginVersion of its build
-  EngineInfo (*info)();   // never throws: the reason stands in it
+  int plugin_version;    // kPluginVersion of its build
+  EngineInfo (*info)();  // never throws: the reason stands in it
   std::shared_ptr<Engine> (*make)(std::string_view device);
 };
 using GetEnginePlugin = const EnginePlugin* (*)();  // extern "C" const EnginePlugin* tutti_engine_plugin();

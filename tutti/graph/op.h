@@ -80,26 +80,26 @@ struct AveragePool2DGrad : PoolAttributes {
 // --- Element by element. ------------------------------------------------------------------------------------------
 
 enum class ActivationKind : std::uint8_t {
-  kRelu,         // max(x, 0)
-  kRelu6,        // min(max(x, 0), 6)
-  kLeakyRelu,    // x < 0 ? alpha x : x
-  kElu,          // x > 0 ? x : alpha (e^x - 1)
-  kSelu,         // 1.0507009873554805 * elu(x, 1.6732632423543772)
-  kGelu,         // x Phi(x), by erf
-  kGeluTanh,     // the tanh approximation
-  kSilu,         // x sigmoid(x)
+  kRelu,       // max(x, 0)
+  kRelu6,      // min(max(x, 0), 6)
+  kLeakyRelu,  // x < 0 ? alpha x : x
+  kElu,        // x > 0 ? x : alpha (e^x - 1)
+  kSelu,       // 1.0507009873554805 * elu(x, 1.6732632423543772)
+  kGelu,       // x Phi(x), by erf
+  kGeluTanh,   // the tanh approximation
+  kSilu,       // x sigmoid(x)
   kSigmoid,
   kTanh,
-  kSoftplus,     // log(1 + e^x)
-  kSoftsign,     // x / (1 + |x|)
+  kSoftplus,  // log(1 + e^x)
+  kSoftsign,  // x / (1 + |x|)
   kExponential,
-  kHardSigmoid,  // clip(x / 6 + 0.5, 0, 1), as Keras 3
-  kHardSigmoid2, // clip(0.2 x + 0.5, 0, 1), as Keras 1 and 2
-  kHardSilu,     // x hard_sigmoid(x)
-  kHardTanh,     // clip(x, -1, 1)
-  kMish,         // x tanh(softplus(x))
+  kHardSigmoid,   // clip(x / 6 + 0.5, 0, 1), as Keras 3
+  kHardSigmoid2,  // clip(0.2 x + 0.5, 0, 1), as Keras 1 and 2
+  kHardSilu,      // x hard_sigmoid(x)
+  kHardTanh,      // clip(x, -1, 1)
+  kMish,          // x tanh(softplus(x))
   kLogSigmoid,
-  kCelu,         // max(x, 0) + min(0, alpha (e^(x / alpha) - 1))
+  kCelu,  // max(x, 0) + min(0, alpha (e^(x / alpha) - 1))
 };
 std::string_view name_of(ActivationKind kind);
 // True if the gradient is computed from the output y (relu, elu, sigmoid, tanh, ...), false if from the input x.
@@ -261,7 +261,7 @@ enum class LossKind : std::uint8_t {
   kBinaryCrossEntropy,             // target like prediction
   kMeanSquaredError,
   kMeanAbsoluteError,
-  kHuber,                          // delta
+  kHuber,  // delta
 };
 std::string_view name_of(LossKind kind);
 
@@ -321,12 +321,12 @@ struct Increment {
   std::int64_t amount = 1;
 };
 
-using Op = std::variant<Conv2D, Conv2DInputGrad, Conv2DKernelGrad, MatMul, MaxPool2D, MaxPool2DGrad, AveragePool2D,
-                        AveragePool2DGrad, Activation, ActivationGrad, Unary, Binary, Affine, Axpby, Clip, ClipByNorm, Cast,
-                        Fill, Reduce, Softmax, SoftmaxGrad, BatchNorm, BatchNormGrad, BatchNormInference,
-                        BatchNormInferenceGrad, LayerNorm, LayerNormGrad, Dropout, DropoutGrad, Pad, Slice, Concat,
-                        Upsample2D, Upsample2DGrad, Reshape, Transpose, Loss, LossGrad, SgdUpdate, AdamUpdate, NadamUpdate,
-                        NadamProduct, RmspropUpdate, AdagradUpdate, Increment>;
+using Op =
+    std::variant<Conv2D, Conv2DInputGrad, Conv2DKernelGrad, MatMul, MaxPool2D, MaxPool2DGrad, AveragePool2D, AveragePool2DGrad,
+                 Activation, ActivationGrad, Unary, Binary, Affine, Axpby, Clip, ClipByNorm, Cast, Fill, Reduce, Softmax,
+                 SoftmaxGrad, BatchNorm, BatchNormGrad, BatchNormInference, BatchNormInferenceGrad, LayerNorm, LayerNormGrad,
+                 Dropout, DropoutGrad, Pad, Slice, Concat, Upsample2D, Upsample2DGrad, Reshape, Transpose, Loss, LossGrad,
+                 SgdUpdate, AdamUpdate, NadamUpdate, NadamProduct, RmspropUpdate, AdagradUpdate, Increment>;
 
 }  // namespace op
 
