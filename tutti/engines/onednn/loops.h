@@ -22,6 +22,12 @@
 #define TUTTI_ONEDNN_CLONES
 #endif
 
+// Before a loop: no iteration reads what an earlier one wrote, but perhaps its own element.
+#if defined(__clang__)
+#define TUTTI_ONEDNN_INDEPENDENT _Pragma("clang loop vectorize(assume_safety)")
+#else
+#define TUTTI_ONEDNN_INDEPENDENT _Pragma("GCC ivdep")
+#endif
 // For what such a function calls, so that it is compiled with it.
 #define TUTTI_ONEDNN_INLINE [[gnu::always_inline]] inline
 

@@ -59,7 +59,7 @@ TUTTI_ONEDNN_INLINE void keep(std::uint32_t threshold, float scale, const std::u
                               const float* x, float* y, std::uint8_t* kept) {
   for (std::int64_t i = 0; i < count; ++i) kept[i] = words[i] >= threshold;
   if (!y) return;
-#pragma GCC ivdep
+  TUTTI_ONEDNN_INDEPENDENT
   for (std::int64_t i = 0; i < count; ++i) y[i] = words[i] >= threshold ? x[i] * scale : 0.0f;
 }
 

@@ -18,14 +18,14 @@ TUTTI_ONEDNN_INLINE float clipped(float x, float low, float high) { return x < l
 // y[i] = function(x[i]) for i in [begin, end), to be inlined into a function for each instruction set.
 template <class Function>
 TUTTI_ONEDNN_INLINE void map(std::int64_t begin, std::int64_t end, const float* x, float* y, Function function) {
-#pragma GCC ivdep
+  TUTTI_ONEDNN_INDEPENDENT
   for (std::int64_t i = begin; i < end; ++i) y[i] = function(x[i]);
 }
 
 template <class Function>
 TUTTI_ONEDNN_INLINE void map(std::int64_t begin, std::int64_t end, const float* a, const float* b, float* y,
                              Function function) {
-#pragma GCC ivdep
+  TUTTI_ONEDNN_INDEPENDENT
   for (std::int64_t i = begin; i < end; ++i) y[i] = function(a[i], b[i]);
 }
 
@@ -68,7 +68,7 @@ void activation_grad_part(ActivationKind kind, float alpha, std::int64_t begin, 
     case ActivationKind::kRelu:
       return slope([](float s) { return s > 0 ? 1.0f : 0.0f; });
     case ActivationKind::kRelu6:
-      return slope([](float s) { return (s > 0) & (s < 6) ? 1.0f : 0.0f; });
+      return slope([](float s) { return ((s > 0) & (s < 6)) ? 1.0f : 0.0f; });
     case ActivationKind::kLeakyRelu:
       return slope([=](float s) { return s > 0 ? 1.0f : alpha; });
     case ActivationKind::kElu:
@@ -133,9 +133,9 @@ void binary_part(BinaryKind kind, std::int64_t begin, std::int64_t end, const fl
     case BinaryKind::kDiv:
       return map(begin, end, a, b, y, [](float u, float v) { return u / v; });
     case BinaryKind::kMax:
-      return map(begin, end, a, b, y, [](float u, float v) { return (u > v) | (u != u) ? u : v; });
+      return map(begin, end, a, b, y, [](float u, float v) { return ((u > v) | (u != u)) ? u : v; });
     case BinaryKind::kMin:
-      return map(begin, end, a, b, y, [](float u, float v) { return (u < v) | (u != u) ? u : v; });
+      return map(begin, end, a, b, y, [](float u, float v) { return ((u < v) | (u != u)) ? u : v; });
   }
 }
 

@@ -18,7 +18,7 @@ TUTTI_ONEDNN_INLINE Cells cells_of(const op::PoolAttributes& pool, const ImageLa
 }
 
 TUTTI_ONEDNN_INLINE void take_first(std::int64_t count, std::int32_t cell, const float* x, float* best, std::int32_t* place) {
-#pragma GCC ivdep
+  TUTTI_ONEDNN_INDEPENDENT
   for (std::int64_t i = 0; i < count; ++i) {
     best[i] = x[i];
     place[i] = cell;
@@ -27,7 +27,7 @@ TUTTI_ONEDNN_INLINE void take_first(std::int64_t count, std::int32_t cell, const
 
 // A larger value wins, and so does the first NaN.
 TUTTI_ONEDNN_INLINE void take_larger(std::int64_t count, std::int32_t cell, const float* x, float* best, std::int32_t* place) {
-#pragma GCC ivdep
+  TUTTI_ONEDNN_INDEPENDENT
   for (std::int64_t i = 0; i < count; ++i) {
     const bool loses = (x[i] <= best[i]) | (best[i] != best[i]);
     best[i] = loses ? best[i] : x[i];

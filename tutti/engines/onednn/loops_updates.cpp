@@ -19,7 +19,7 @@ struct Adam {
 TUTTI_ONEDNN_CLONES
 void adam_part(const Adam& a, std::int64_t begin, std::int64_t end, const float* g, Slots w, Slots m, Slots v) {
   const Adam c = a;
-#pragma GCC ivdep
+  TUTTI_ONEDNN_INDEPENDENT
   for (std::int64_t i = begin; i < end; ++i) {
     const float new_m = c.beta_1 * m.in[i] + c.m_share * g[i];
     const float new_v = c.beta_2 * v.in[i] + c.v_share * g[i] * g[i];
@@ -34,7 +34,7 @@ void sgd_part(float lr, float keep, float momentum, bool nesterov, std::int64_t 
               Slots w, Slots velocity) {
   // The step is momentum_share * velocity - g_share * g.
   const float momentum_share = nesterov ? momentum : 1.0f, g_share = nesterov ? lr : 0.0f;
-#pragma GCC ivdep
+  TUTTI_ONEDNN_INDEPENDENT
   for (std::int64_t i = begin; i < end; ++i) {
     const float new_velocity = momentum * velocity.in[i] - lr * g[i];
     w.out[i] = w.in[i] * keep + momentum_share * new_velocity - g_share * g[i];
@@ -44,13 +44,13 @@ void sgd_part(float lr, float keep, float momentum, bool nesterov, std::int64_t 
 
 TUTTI_ONEDNN_CLONES
 void plain_sgd_part(float lr, float keep, std::int64_t begin, std::int64_t end, const float* g, Slots w) {
-#pragma GCC ivdep
+  TUTTI_ONEDNN_INDEPENDENT
   for (std::int64_t i = begin; i < end; ++i) w.out[i] = w.in[i] * keep - lr * g[i];
 }
 
 TUTTI_ONEDNN_CLONES
 void adagrad_part(float lr, float keep, float epsilon, std::int64_t begin, std::int64_t end, const float* g, Slots w, Slots a) {
-#pragma GCC ivdep
+  TUTTI_ONEDNN_INDEPENDENT
   for (std::int64_t i = begin; i < end; ++i) {
     const float sum = a.in[i] + g[i] * g[i];
     w.out[i] = w.in[i] * keep - lr * g[i] / std::sqrt(sum + epsilon);
@@ -65,7 +65,7 @@ void rmsprop_part(const op::RmspropUpdate& op, float lr, std::int64_t begin, std
   const float share = static_cast<float>(1 - op.rho), factor = static_cast<float>(op.momentum);
   const float keep = kept_by_decay(lr, op.weight_decay);
   const bool has_momentum = op.momentum > 0, centered = op.centered;
-#pragma GCC ivdep
+  TUTTI_ONEDNN_INDEPENDENT
   for (std::int64_t i = begin; i < end; ++i) {
     const float new_v = rho * v.in[i] + share * g[i] * g[i];
     const float new_mean = centered ? rho * mean.in[i] + share * g[i] : 0.0f;

@@ -36,7 +36,8 @@ dnnl::convolution_forward::primitive_desc describe_forward(const ConvAttributes&
                                              bias_desc(kernel[3]), any_desc(y), g.strides, g.dilations, g.before, g.after);
 }
 
-// The relu behind `value` if nothing else reads what comes before it.
+// The relu behind `value` if nothing else reads what comes before it. oneDNN's fused relu makes 0 of NaN, where op.h lets it
+// through: a NaN among the pixels does not show; one in the weights still does, in the layers without a relu.
 const Node* fusible_relu(const Lowering& lowering, ValueId value) {
   const Node* next = lowering.sole_consumer(value);
   const auto* activation = next ? std::get_if<Activation>(&next->op) : nullptr;
