@@ -7,6 +7,7 @@
 
 #include "tutti/base/error.h"
 #include "tutti/base/philox.h"
+#include "tutti/nn/json_fields.h"
 
 namespace tutti {
 namespace {
@@ -46,7 +47,7 @@ constexpr NamedKind kKinds[] = {{"Zeros", Kind::kZeros},
                                 {"VarianceScaling", Kind::kVarianceScaling},
                                 {"Orthogonal", Kind::kOrthogonal}};
 
-// "glorot_uniform", "GlorotUniform", "IdentityInitializer" -> "glorotuniform".
+// "glorot_uniform", "GlorotUniform" -> "glorotuniform"; Keras's other names of a class become the first.
 std::string key_of(std::string_view name) {
   std::string key;
   for (const char c : name)
@@ -55,6 +56,8 @@ std::string key_of(std::string_view name) {
   if (key == "uniform") return "randomuniform";
   if (key == "zero") return "zeros";
   if (key == "one") return "ones";
+  if (key == "identityinitializer") return "identity";
+  if (key == "orthogonalinitializer") return "orthogonal";
   return key;
 }
 
@@ -209,27 +212,38 @@ Enum find_name(const std::string_view (&names)[N], const std::string& name, cons
 
 Initializer Initializer::from_config(const Json& config) {
   if (config.is_null()) return "zeros";
-  if (config.is_string()) return Initializer(config.get<std::string>());
-  if (!config.is_object() || !config.contains("class_name") || !config["class_name"].is_string())
-    fail("Initializer", "expected a name or an object with class_name. Got {}.", config.dump());
-  Initializer result(config["class_name"].get<std::string>());
-  const Json options = config.value("config", Json::object());
-  const auto number = [&](const char* key, double& target) {
-    if (options.contains(key) && options[key].is_number()) target = options[key].get<double>();
-  };
-  const std::string& kind_name = result.name;
-  number("mean", result.mean);
-  number("stddev", result.stddev);
-  number("minval", result.low);
-  number("maxval", result.high);
-  number("value", result.value);
-  number("gain", result.value);
-  number("scale", result.scale);
-  if (kind_name == "VarianceScaling") {
-    if (options.contains("mode")) result.mode = find_name<Mode>(kModeNames, options["mode"].get<std::string>(), "mode");
-    if (options.contains("distribution"))
+  const NamedConfig named = read_named_config("Initializer", config);
+  Initializer result(named.name);
+  if (!named.options) return result;
+  const JsonFields options(result.name, *named.options);
+  switch (result.kind) {
+    case Kind::kZeros:
+    case Kind::kOnes:
+      break;
+    case Kind::kConstant:
+      result.value = options.number("value", 0.0);
+      break;
+    case Kind::kIdentity:
+    case Kind::kOrthogonal:
+      result.value = options.number("gain", 1.0);
+      break;
+    case Kind::kRandomNormal:
+    case Kind::kTruncatedNormal:
+      result.mean = options.number("mean", result.mean);
+      result.stddev = options.number("stddev", result.stddev);
+      break;
+    case Kind::kRandomUniform:
+      result.low = options.number("minval", result.low);
+      result.high = options.number("maxval", result.high);
+      break;
+    case Kind::kVarianceScaling:
+      if (result.name != "VarianceScaling") break;
+      result.scale = options.number("scale", result.scale);
+      if (!(result.scale > 0)) fail("VarianceScaling", "scale must be positive. Got {}.", result.scale);
+      result.mode = find_name<Mode>(kModeNames, options.text("mode", "fan_in"), "mode");
       result.distribution =
-          find_name<Distribution>(kDistributionNames, options["distribution"].get<std::string>(), "distribution");
+          find_name<Distribution>(kDistributionNames, options.text("distribution", "truncated_normal"), "distribution");
+      break;
   }
   return result;
 }

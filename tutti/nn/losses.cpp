@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "tutti/base/error.h"
+#include "tutti/nn/json_fields.h"
 
 namespace tutti {
 namespace {
@@ -30,6 +31,14 @@ const Row& row_of(Kind kind) {
   fail("loss", "unknown kind.");
 }
 
+void check(const op::LossAttributes& attributes) {
+  const double smoothing = attributes.label_smoothing;
+  if (!(smoothing >= 0 && smoothing <= 1)) fail("loss", "label_smoothing must be in [0, 1]. Got {}.", smoothing);
+  if (attributes.kind == Kind::kSparseCategoricalCrossEntropy && smoothing != 0)
+    fail("loss", "label_smoothing needs one-hot targets: use categorical_crossentropy.");
+  if (!(attributes.delta > 0)) fail("loss", "delta must be positive. Got {}.", attributes.delta);
+}
+
 }  // namespace
 
 LossFunction::LossFunction(std::string_view loss_name) {
@@ -44,6 +53,8 @@ LossFunction::LossFunction(std::string_view loss_name) {
   for (const Row& row : kRows) known += fmt::format("{}{}", known.empty() ? "" : ", ", row.name);
   fail("loss", "unknown loss. Expected one of: {}. Got {}.", known, loss_name);
 }
+
+LossFunction::LossFunction(op::LossAttributes attributes) : attributes_(attributes) { check(attributes_); }
 
 std::string LossFunction::name() const { return row_of(attributes_.kind).name; }
 
@@ -62,22 +73,22 @@ Json LossFunction::config() const {
 }
 
 LossFunction LossFunction::from_config(const Json& config) {
-  if (config.is_string()) return LossFunction(config.get<std::string>());
-  if (!config.is_object() || !config.contains("class_name") || !config["class_name"].is_string())
-    fail("loss", "expected a name or an object with class_name. Got {}.", config.dump());
-  LossFunction loss(config["class_name"].get<std::string>());
-  const Json options = config.value("config", Json::object());
-  if (!options.is_object()) return options.is_string() ? LossFunction(options.get<std::string>()) : loss;
-  const std::string reduction = options.value("reduction", Json("sum_over_batch_size")).is_string()
-                                    ? options.value("reduction", Json("sum_over_batch_size")).get<std::string>()
-                                    : "none";
+  const NamedConfig named = read_named_config("loss", config);
+  LossFunction loss(named.name);
+  if (!named.options) return loss;
+  const JsonFields options(loss.name(), *named.options);
+  // null is Keras's "none".
+  const bool none = named.options->contains("reduction") && !options.find("reduction");
+  const std::string reduction = none ? "none" : options.text("reduction", "sum_over_batch_size");
   if (reduction != "sum_over_batch_size" && reduction != "auto" && reduction != "mean")
     fail("loss", "reduction {} is not supported. Expected sum_over_batch_size.", reduction);
-  if (options.contains("ignore_class") && !options["ignore_class"].is_null()) fail("loss", "ignore_class is not supported.");
-  if (options.value("axis", -1) != -1) fail("loss", "only axis -1 is supported.");
-  loss.attributes_.from_logits = options.value("from_logits", false);
-  loss.attributes_.label_smoothing = options.value("label_smoothing", 0.0);
-  loss.attributes_.delta = options.value("delta", 1.0);
+  if (options.find("ignore_class")) fail("loss", "ignore_class is not supported.");
+  if (options.number("axis", -1) != -1) fail("loss", "only axis -1 is supported. Got {}.", options.number("axis", -1));
+  op::LossAttributes& attributes = loss.attributes_;
+  attributes.from_logits = options.flag("from_logits", false);
+  attributes.label_smoothing = options.number("label_smoothing", 0.0);
+  attributes.delta = options.number("delta", 1.0);
+  check(attributes);
   return loss;
 }
 
@@ -85,8 +96,7 @@ LossFunction CategoricalCrossentropy(CrossentropyOptions options) {
   return op::LossAttributes{Kind::kCategoricalCrossEntropy, options.from_logits, options.label_smoothing};
 }
 LossFunction SparseCategoricalCrossentropy(CrossentropyOptions options) {
-  if (options.label_smoothing != 0.0) fail("SparseCategoricalCrossentropy", "label smoothing needs one-hot targets.");
-  return op::LossAttributes{Kind::kSparseCategoricalCrossEntropy, options.from_logits};
+  return op::LossAttributes{Kind::kSparseCategoricalCrossEntropy, options.from_logits, options.label_smoothing};
 }
 LossFunction BinaryCrossentropy(CrossentropyOptions options) {
   return op::LossAttributes{Kind::kBinaryCrossEntropy, options.from_logits, options.label_smoothing};

@@ -15,7 +15,8 @@ class LossFunction {
   LossFunction(std::string_view name);
   LossFunction(const char* name) : LossFunction(std::string_view(name)) {}
   LossFunction(const std::string& name) : LossFunction(std::string_view(name)) {}
-  LossFunction(op::LossAttributes attributes) : attributes_(attributes) {}
+  // Error for options out of range.
+  LossFunction(op::LossAttributes attributes);
 
   const op::LossAttributes& attributes() const { return attributes_; }
   // Keras's function name, "categorical_crossentropy"; short names ("mse") become long ones.

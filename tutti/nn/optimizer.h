@@ -13,7 +13,7 @@
 
 namespace tutti {
 
-// What every Keras 3 optimizer takes beside its own arguments. 0 or nullopt: off.
+// What every Keras 3 optimizer takes beside its own arguments. 0 or nullopt: off. At most one way of clipping.
 struct OptimizerCommon {
   double weight_decay = 0.0;
   std::optional<double> clipnorm = {}, global_clipnorm = {}, clipvalue = {};
@@ -52,8 +52,8 @@ class Optimizer {
   Optimizer(std::string_view name);
   Optimizer(const char* name) : Optimizer(std::string_view(name)) {}
   Optimizer(const std::string& name) : Optimizer(std::string_view(name)) {}
-  Optimizer(std::shared_ptr<const OptimizerRule> rule, double learning_rate_, OptimizerCommon common_)
-      : learning_rate(learning_rate_), common(common_), rule_(std::move(rule)) {}
+  // Error for a negative rate or decay, and for more than one way of clipping, as in Keras.
+  Optimizer(std::shared_ptr<const OptimizerRule> rule, double initial_rate, OptimizerCommon common_options);
 
   const OptimizerRule& rule() const { return *rule_; }
   std::string name() const;  // "adam"
@@ -90,7 +90,12 @@ struct AdamOptions {
   OptimizerCommon common = {};
 };
 Optimizer Adam(AdamOptions options = {});
-Optimizer AdamW(AdamOptions options = {.common = {.weight_decay = 0.004}});
+struct AdamWOptions {
+  double learning_rate = 0.001, beta_1 = 0.9, beta_2 = 0.999, epsilon = 1e-7;
+  double weight_decay = 0.004;  // in place of common's
+  OptimizerCommon common = {};
+};
+Optimizer AdamW(AdamWOptions options = {});
 Optimizer Nadam(AdamOptions options = {});
 struct RMSpropOptions {
   double learning_rate = 0.001, rho = 0.9, momentum = 0.0, epsilon = 1e-7;

@@ -4,27 +4,27 @@
 #include <string>
 
 #include "tutti/base/error.h"
+#include "tutti/nn/json_fields.h"
 
 namespace tutti {
 
 Regularizer Regularizer::from_config(const Json& config) {
   if (config.is_null()) return {};
-  std::string name;
-  Json options = Json::object();
-  if (config.is_string()) {
-    name = config.get<std::string>();
-  } else if (config.is_object()) {
-    name = config.value("class_name", std::string());
-    options = config.value("config", Json::object());
-  }
+  // Keras 1: {"name": "WeightRegularizer", "l1": ..., "l2": ...}.
+  const bool flat = config.is_object() && !config.contains("class_name") && config.contains("name");
+  const NamedConfig named = flat ? NamedConfig{JsonFields("Regularizer", config).text("name", ""), &config}
+                                 : read_named_config("Regularizer", config);
+  static const Json kNone;
+  const JsonFields options("Regularizer", named.options ? *named.options : kNone);
   // Defaults: keras/src/regularizers/regularizers.py.
-  if (name == "l1" || name == "L1") return {options.value("l1", 0.01), 0.0};
-  if (name == "l2" || name == "L2") return {0.0, options.value("l2", 0.01)};
-  if (name == "l1_l2" || name == "L1L2") {
+  const std::string& name = named.name;
+  if (name == "l1" || name == "L1") return {options.number("l1", 0.01), 0.0};
+  if (name == "l2" || name == "L2") return {0.0, options.number("l2", 0.01)};
+  if (name == "l1_l2" || name == "L1L2" || name == "WeightRegularizer" || name == "ActivityRegularizer") {
     const double fallback = config.is_string() ? 0.01 : 0.0;
-    return {options.value("l1", fallback), options.value("l2", fallback)};
+    return {options.number("l1", fallback), options.number("l2", fallback)};
   }
-  fail("Regularizer", "unknown regularizer. Expected l1, l2 or l1_l2. Got {}.", config.dump());
+  fail("Regularizer", "unknown regularizer. Expected l1, l2 or l1_l2. Got {}.", json_text(config));
 }
 
 Json Regularizer::config() const {

@@ -125,8 +125,7 @@ LayerPtr leaky_relu_from_config(ConfigReader& reader) {
 LayerPtr elu_from_config(ConfigReader& reader) { return make_elu(reader.number("alpha", 1.0)); }
 
 LayerPtr softmax_from_config(ConfigReader& reader) {
-  if (const Json* axis = reader.find("axis"); axis && *axis != -1)
-    reader.refuse("only axis -1 is supported. Got {}.", axis->dump());
+  if (const int axis = reader.axis("axis", -1); axis != -1) reader.refuse("only axis -1 is supported. Got {}.", axis);
   return std::make_shared<SoftmaxLayer>();
 }
 

@@ -1,11 +1,15 @@
 #include "tutti/nn/layers/config_reader.h"
 
+#include <cmath>
+#include <limits>
+
 #include "tutti/base/log.h"
+#include "tutti/nn/json_fields.h"
 
 namespace tutti {
 
 ConfigReader::ConfigReader(std::string class_name, const Json& config) : class_name_(std::move(class_name)), config_(config) {
-  if (!config.is_object()) refuse("the config of a layer must be an object. Got {}.", config.dump());
+  if (!config.is_object()) refuse("the config of a layer must be an object. Got {}.", json_text(config));
 }
 
 const Json* ConfigReader::find(const char* key) {
@@ -17,14 +21,14 @@ const Json* ConfigReader::find(const char* key) {
 std::string ConfigReader::text(const char* key, std::string_view fallback) {
   const Json* value = find(key);
   if (!value) return std::string(fallback);
-  if (!value->is_string()) refuse("{} must be a text. Got {}.", key, value->dump());
+  if (!value->is_string()) refuse("{} must be a text. Got {}.", key, json_text(*value));
   return value->get<std::string>();
 }
 
 bool ConfigReader::flag(const char* key, bool fallback) {
   const Json* value = find(key);
   if (!value) return fallback;
-  if (!value->is_boolean()) refuse("{} must be true or false. Got {}.", key, value->dump());
+  if (!value->is_boolean()) refuse("{} must be true or false. Got {}.", key, json_text(*value));
   return value->get<bool>();
 }
 
@@ -32,14 +36,23 @@ double ConfigReader::number(const char* key, double fallback) {
   const Json* value = find(key);
   if (!value) return fallback;
   if (value->is_object() && value->contains("value")) value = &(*value)["value"];
-  if (!value->is_number()) refuse("{} must be a number. Got {}.", key, value->dump());
+  if (!value->is_number()) refuse("{} must be a number. Got {}.", key, json_text(*value));
   return value->get<double>();
 }
 
 std::int64_t ConfigReader::integer(const char* key, std::int64_t fallback) {
   const double value = number(key, static_cast<double>(fallback));
-  if (value != static_cast<double>(static_cast<std::int32_t>(value))) refuse("{} must be a whole number. Got {}.", key, value);
+  if (!(std::abs(value) <= std::numeric_limits<std::int32_t>::max()) || value != std::trunc(value))
+    refuse("{} must be a whole number of at most 32 bits. Got {}.", key, value);
   return static_cast<std::int64_t>(value);
+}
+
+int ConfigReader::axis(const char* key, int fallback) {
+  const Json* value = find(key);
+  if (!value) return fallback;
+  const std::vector<std::int64_t> axes = integers(key);
+  if (axes.size() != 1) refuse("only one axis is supported. Got {}.", json_text(*value));
+  return static_cast<int>(axes.front());
 }
 
 std::int64_t ConfigReader::positive(const char* key) {
@@ -53,8 +66,10 @@ std::vector<std::int64_t> ConfigReader::integers(const char* key) {
   if (!value) refuse("{} is missing.", key);
   std::vector<std::int64_t> numbers;
   const auto append = [&](const Json& item) {
-    if (!item.is_number_integer()) refuse("{} must be whole numbers. Got {}.", key, value->dump());
-    numbers.push_back(item.get<std::int64_t>());
+    constexpr std::int64_t kMax = std::numeric_limits<std::int32_t>::max();
+    const std::int64_t number = item.is_number_integer() ? item.get<std::int64_t>() : kMax + 1;
+    if (number < -kMax || number > kMax) refuse("{} must be whole numbers of at most 32 bits. Got {}.", key, json_text(*value));
+    numbers.push_back(number);
   };
   if (value->is_array())
     for (const Json& item : *value) append(item);
@@ -66,7 +81,8 @@ std::vector<std::int64_t> ConfigReader::integers(const char* key) {
 std::array<int, 2> ConfigReader::pair(const char* key, std::array<int, 2> fallback) {
   if (!find(key)) return fallback;
   const std::vector<std::int64_t> numbers = integers(key);
-  if (numbers.empty() || numbers.size() > 2) refuse("{} must be one or two whole numbers. Got {}.", key, numbers.size());
+  if (numbers.empty() || numbers.size() > 2)
+    refuse("{} must be one or two whole numbers. Got {} of them.", key, numbers.size());
   // Larger windows and strides than this are no model's; the limit keeps sizes far from overflow.
   for (const std::int64_t extent : numbers)
     if (extent < 1 || extent > 65536) refuse("{} must be between 1 and 65536. Got {}.", key, extent);
@@ -91,10 +107,10 @@ std::string ConfigReader::activation(const char* key) {
     name = value->get<std::string>();
   } else if (value->is_object() && value->contains("config") && (*value)["config"].is_string()) {
     name = (*value)["config"].get<std::string>();  // {"class_name": "function", "config": "relu"}
-  } else if (value->is_object() && value->contains("class_name")) {
+  } else if (value->is_object() && value->contains("class_name") && (*value)["class_name"].is_string()) {
     name = (*value)["class_name"].get<std::string>();
   } else {
-    refuse("{} must be the name of an activation. Got {}.", key, value->dump());
+    refuse("{} must be the name of an activation. Got {}.", key, json_text(*value));
   }
   return name == "linear" ? "" : name;
 }
@@ -129,7 +145,7 @@ void ConfigReader::refuse_unknown_keys() const {
                                                              "noise_shape", "autocast"};
   for (const auto& [key, value] : config_.items())
     if (!known_.contains(key) && !kCommon.contains(key) && !value.is_null())
-      refuse("the config has a key that tutti does not know: {} = {}.", key, value.dump());
+      refuse("the config has a key that tutti does not know: {} = {}.", key, json_text(value));
 }
 
 }  // namespace tutti

@@ -28,7 +28,10 @@ class ConfigReader {
   bool flag(const char* key, bool fallback);
   // Also {"type": "ndarray", "value": 0.3}, which Keras 2.0 wrote. null is the fallback.
   double number(const char* key, double fallback);
+  // Of at most 32 bits, as all whole numbers here.
   std::int64_t integer(const char* key, std::int64_t fallback);
+  // One axis, or the list of one that TensorFlow writes.
+  int axis(const char* key, int fallback);
   // Error if absent.
   std::int64_t positive(const char* key);
   std::vector<std::int64_t> integers(const char* key);

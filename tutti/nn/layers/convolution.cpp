@@ -27,8 +27,7 @@ class Conv2DLayer : public Layer {
     name = options_.name;
     if (filters < 1 || options_.groups < 1 || filters % options_.groups != 0)
       fail("Conv2D", "filters must be positive and a multiple of groups. Got {} filters, {} groups.", filters, options_.groups);
-    if (options_.padding != "same" && options_.padding != "valid")
-      fail("Conv2D", "padding must be valid or same. Got {}.", options_.padding);
+    check_window("Conv2D", window_, options_.padding);
     check_activation("Conv2D", options_.activation);
   }
   std::string class_name() const override { return "Conv2D"; }
@@ -96,6 +95,7 @@ class DepthwiseConv2DLayer : public Layer {
     name = options_.name;
     if (options_.depth_multiplier < 1)
       fail("DepthwiseConv2D", "depth_multiplier must be positive. Got {}.", options_.depth_multiplier);
+    check_window("DepthwiseConv2D", window_, options_.padding);
     check_activation("DepthwiseConv2D", options_.activation);
   }
   std::string class_name() const override { return "DepthwiseConv2D"; }
@@ -151,6 +151,7 @@ class SeparableConv2DLayer : public Layer {
     if (filters < 1 || options_.depth_multiplier < 1)
       fail("SeparableConv2D", "filters and depth_multiplier must be positive. Got {} and {}.", filters,
            options_.depth_multiplier);
+    check_window("SeparableConv2D", window_, options_.padding);
     check_activation("SeparableConv2D", options_.activation);
   }
   std::string class_name() const override { return "SeparableConv2D"; }

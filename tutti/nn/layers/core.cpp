@@ -114,16 +114,19 @@ class ReshapeLayer : public Layer {
   Shape output_shape(std::span<const Shape> inputs) const override {
     const Shape& input = only_input(label_of(*this), inputs);
     const std::int64_t features = features_of(label_of(*this), input);
+    // The products stop at `features`, so that they cannot overflow.
     std::int64_t known = 1;
-    for (const std::int64_t extent : target_) known *= extent == -1 ? 1 : extent;
-    std::vector<std::int64_t> extents{input[0]};
-    bool inferred = false;
+    bool fits = true, inferred = false;
     for (const std::int64_t extent : target_) {
-      extents.push_back(extent == -1 ? features / known : extent);
       inferred |= extent == -1;
+      if (extent == -1) continue;
+      fits = fits && extent <= features / known;
+      if (fits) known *= extent;
     }
-    if (inferred ? features % known != 0 : features != known)
+    if (!fits || (inferred ? features % known != 0 : features != known))
       fail(label_of(*this), "cannot reshape {} to {}.", to_string(input), to_string(target_));
+    std::vector<std::int64_t> extents{input[0]};
+    for (const std::int64_t extent : target_) extents.push_back(extent == -1 ? features / known : extent);
     return Shape(extents);
   }
   ValueId call(LayerContext& context, std::span<const ValueId> inputs) const override {
@@ -141,7 +144,7 @@ class PermuteLayer : public Layer {
     std::vector<int> sorted = dims_;
     std::ranges::sort(sorted);
     for (std::size_t i = 0; i < sorted.size(); ++i)
-      if (sorted[i] != static_cast<int>(i) + 1) fail("Permute", "dims must be a permutation of 1 .. {}.", sorted.size());
+      if (sorted[i] != static_cast<int>(i) + 1) fail("Permute", "dims must be a permutation of 1 to {}.", sorted.size());
   }
   std::string class_name() const override { return "Permute"; }
   Json config() const override { return {{"dims", dims_}}; }

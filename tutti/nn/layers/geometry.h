@@ -18,6 +18,21 @@ struct Window {
   bool same = false;  // padding
 };
 
+// Error in the name of `layer` unless size, strides and dilations are positive and the padding is known. The bound on a
+// window's reach, far beyond any image, keeps sums of extents and paddings within an int.
+inline void check_window(std::string_view layer, const Window& window, std::string_view padding) {
+  constexpr std::int64_t kMaxReach = std::int64_t{1} << 30;
+  for (std::size_t at = 0; at < 2; ++at) {
+    if (window.size[at] < 1 || window.strides[at] < 1 || window.dilations[at] < 1)
+      fail(layer, "window, strides and dilation must be positive. Got a window of {}x{}, strides {}x{}, dilation {}x{}.",
+           window.size[0], window.size[1], window.strides[0], window.strides[1], window.dilations[0], window.dilations[1]);
+    if (std::int64_t{window.size[at]} * window.dilations[at] > kMaxReach || window.strides[at] > kMaxReach)
+      fail(layer, "a window of {}x{}, dilated {}x{}, with strides {}x{}, is too large.", window.size[0], window.size[1],
+           window.dilations[0], window.dilations[1], window.strides[0], window.strides[1]);
+  }
+  if (padding != "same" && padding != "valid") fail(layer, "padding must be valid or same. Got {}.", padding);
+}
+
 // Output extent of one axis; Keras's rule: same is ceil(in / stride), valid counts whole windows.
 inline std::int64_t window_output(const Window& window, int axis, std::int64_t in) {
   const auto at = static_cast<std::size_t>(axis);

@@ -1,4 +1,5 @@
 // ZeroPadding2D, Cropping2D, UpSampling2D.
+#include "tutti/nn/json_fields.h"
 #include "tutti/nn/layers.h"
 #include "tutti/nn/layers/factories.h"
 #include "tutti/nn/layers/geometry.h"
@@ -22,15 +23,15 @@ Border border_from_config(ConfigReader& reader, const char* key, Border fallback
   if (!value) return fallback;
   const auto number = [&](const Json& item) {
     if (!item.is_number_integer() || item.get<std::int64_t>() < 0 || item.get<std::int64_t>() > 65536)
-      reader.refuse("{} must be whole numbers from 0 to 65536. Got {}.", key, value->dump());
+      reader.refuse("{} must be whole numbers from 0 to 65536. Got {}.", key, json_text(*value));
     return item.get<int>();
   };
   if (value->is_number()) return {number(*value), number(*value), number(*value), number(*value)};
-  if (!value->is_array() || value->size() != 2) reader.refuse("{} must be one number or two. Got {}.", key, value->dump());
+  if (!value->is_array() || value->size() != 2) reader.refuse("{} must be one number or two. Got {}.", key, json_text(*value));
   Border border{};
   for (std::size_t axis = 0; axis < 2; ++axis) {
     const Json& item = (*value)[axis];
-    if (item.is_array() && item.size() != 2) reader.refuse("{} must have pairs. Got {}.", key, value->dump());
+    if (item.is_array() && item.size() != 2) reader.refuse("{} must have pairs. Got {}.", key, json_text(*value));
     border[2 * axis] = number(item.is_array() ? item[0] : item);
     border[2 * axis + 1] = number(item.is_array() ? item[1] : item);
   }

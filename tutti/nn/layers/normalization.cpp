@@ -96,7 +96,9 @@ class BatchNormalizationLayer : public Layer {
 
 class LayerNormalizationLayer : public Layer {
  public:
-  explicit LayerNormalizationLayer(LayerNormalizationOptions options) : options_(std::move(options)) {
+  // TensorFlow writes the last axis from the front once the layer is built, so that only the input's rank tells.
+  explicit LayerNormalizationLayer(LayerNormalizationOptions options, int axis = -1)
+      : options_(std::move(options)), axis_(axis) {
     name = options_.name;
     if (!(options_.epsilon > 0)) fail("LayerNormalization", "epsilon must be positive. Got {}.", options_.epsilon);
   }
@@ -117,6 +119,8 @@ class LayerNormalizationLayer : public Layer {
     const Shape& input = only_input(label_of(*this), inputs);
     if (input.rank() < 2 || input[-1] < 1)
       fail(label_of(*this), "expected (batch, ..., features). Got shape {}.", to_string(input));
+    if (axis_ != -1 && axis_ != input.rank() - 1)
+      fail(label_of(*this), "only the last axis is supported. Got axis {} of shape {}.", axis_, to_string(input));
     return input;
   }
   void build(std::span<const Shape> inputs) override {
@@ -133,6 +137,7 @@ class LayerNormalizationLayer : public Layer {
 
  private:
   LayerNormalizationOptions options_;
+  int axis_;
 };
 
 }  // namespace
@@ -146,12 +151,7 @@ LayerHandle LayerNormalization(LayerNormalizationOptions options) {
 
 LayerPtr batch_normalization_from_config(ConfigReader& reader) {
   BatchNormalizationOptions options;
-  if (const Json* axis = reader.find("axis")) {
-    // TF 2 writes a list of one.
-    const Json& value = axis->is_array() && axis->size() == 1 ? (*axis)[0] : *axis;
-    if (!value.is_number_integer()) reader.refuse("axis must be a whole number. Got {}.", axis->dump());
-    options.axis = value.get<int>();
-  }
+  options.axis = reader.axis("axis", -1);
   options.momentum = reader.number("momentum", 0.99);
   options.epsilon = reader.number("epsilon", 1e-3);
   options.center = reader.flag("center", true);
@@ -172,10 +172,6 @@ LayerPtr batch_normalization_from_config(ConfigReader& reader) {
 
 LayerPtr layer_normalization_from_config(ConfigReader& reader) {
   LayerNormalizationOptions options;
-  if (const Json* axis = reader.find("axis")) {
-    const Json& value = axis->is_array() && axis->size() == 1 ? (*axis)[0] : *axis;
-    if (value != -1) reader.refuse("only axis -1 is supported. Got {}.", axis->dump());
-  }
   if (reader.flag("rms_scaling", false)) reader.refuse("rms_scaling is not supported.");
   options.epsilon = reader.number("epsilon", 1e-3);
   options.center = reader.flag("center", true);
@@ -185,7 +181,7 @@ LayerPtr layer_normalization_from_config(ConfigReader& reader) {
   options.beta_regularizer = reader.regularizer("beta_regularizer");
   options.gamma_regularizer = reader.regularizer("gamma_regularizer");
   for (const char* key : {"beta_constraint", "gamma_constraint"}) reader.constraint(key);
-  return std::make_shared<LayerNormalizationLayer>(std::move(options));
+  return std::make_shared<LayerNormalizationLayer>(std::move(options), reader.axis("axis", -1));
 }
 
 }  // namespace tutti

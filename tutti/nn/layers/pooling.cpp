@@ -22,12 +22,9 @@ class Pooling2DLayer : public Layer {
                 {1, 1},
                 options.padding == "same"} {
     name = options.name;
-    if (pool_size[0] < 1 || pool_size[1] < 1 || window_.strides[0] < 1 || window_.strides[1] < 1)
-      fail(class_name_(), "pool_size and strides must be positive.");
-    if (options.padding != "same" && options.padding != "valid")
-      fail(class_name_(), "padding must be valid or same. Got {}.", options.padding);
+    check_window(name_of_class(), window_, options.padding);
   }
-  std::string class_name() const override { return class_name_(); }
+  std::string class_name() const override { return name_of_class(); }
   Json config() const override {
     return {{"pool_size", window_.size},
             {"padding", window_.same ? "same" : "valid"},
@@ -45,7 +42,7 @@ class Pooling2DLayer : public Layer {
   }
 
  private:
-  const char* class_name_() const { return kind_ == Kind::kMax ? "MaxPooling2D" : "AveragePooling2D"; }
+  const char* name_of_class() const { return kind_ == Kind::kMax ? "MaxPooling2D" : "AveragePooling2D"; }
   Kind kind_;
   Window window_;
 };

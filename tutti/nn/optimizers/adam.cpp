@@ -1,14 +1,25 @@
 // Adam, AdamW, Nadam.
 #include <nlohmann/json.hpp>
 
+#include "tutti/base/error.h"
 #include "tutti/nn/optimizers/rules.h"
 
 namespace tutti {
 namespace {
 
+// Both decay rates must be in [0, 1) and epsilon must not be negative: else the update divides by 0 or takes roots of
+// negatives.
+void check(const char* where, const AdamOptions& options) {
+  for (const double beta : {options.beta_1, options.beta_2})
+    if (!(beta >= 0 && beta < 1)) fail(where, "beta_1 and beta_2 must be in [0, 1). Got {}.", beta);
+  if (!(options.epsilon >= 0)) fail(where, "epsilon must not be negative. Got {}.", options.epsilon);
+}
+
 class AdamRule : public OptimizerRule {
  public:
-  AdamRule(const char* class_name, const AdamOptions& options) : class_name_(class_name), options_(options) {}
+  AdamRule(const char* class_name, const AdamOptions& options) : class_name_(class_name), options_(options) {
+    check(class_name, options);
+  }
   std::string class_name() const override { return class_name_; }
   Json config() const override {
     return {{"beta_1", options_.beta_1}, {"beta_2", options_.beta_2}, {"epsilon", options_.epsilon}, {"amsgrad", false}};
@@ -26,7 +37,7 @@ class AdamRule : public OptimizerRule {
 
 class NadamRule : public OptimizerRule {
  public:
-  explicit NadamRule(const AdamOptions& options) : options_(options) {}
+  explicit NadamRule(const AdamOptions& options) : options_(options) { check("Nadam", options); }
   std::string class_name() const override { return "Nadam"; }
   Json config() const override {
     return {{"beta_1", options_.beta_1}, {"beta_2", options_.beta_2}, {"epsilon", options_.epsilon}};
@@ -56,16 +67,18 @@ AdamOptions adam_options(const OptimizerConfig& config) {
 Optimizer Adam(AdamOptions options) {
   return {std::make_shared<AdamRule>("Adam", options), options.learning_rate, options.common};
 }
-Optimizer AdamW(AdamOptions options) {
-  return {std::make_shared<AdamRule>("AdamW", options), options.learning_rate, options.common};
+Optimizer AdamW(AdamWOptions options) {
+  const AdamOptions adam{options.learning_rate, options.beta_1, options.beta_2, options.epsilon, options.common};
+  OptimizerCommon common = options.common;
+  common.weight_decay = options.weight_decay;
+  return {std::make_shared<AdamRule>("AdamW", adam), options.learning_rate, common};
 }
 Optimizer Nadam(AdamOptions options) { return {std::make_shared<NadamRule>(options), options.learning_rate, options.common}; }
 
 Optimizer adam_from_config(const OptimizerConfig& config) { return Adam(adam_options(config)); }
 Optimizer adamw_from_config(const OptimizerConfig& config) {
-  AdamOptions options = adam_options(config);
-  options.common.weight_decay = config.number("weight_decay", 0.004);
-  return AdamW(options);
+  const AdamOptions adam = adam_options(config);
+  return AdamW({adam.learning_rate, adam.beta_1, adam.beta_2, adam.epsilon, config.number("weight_decay", 0.004), adam.common});
 }
 Optimizer nadam_from_config(const OptimizerConfig& config) { return Nadam(adam_options(config)); }
 

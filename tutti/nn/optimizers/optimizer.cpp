@@ -1,6 +1,7 @@
 // Optimizer: names, configs, clipping.
 #include "tutti/nn/optimizer.h"
 
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "tutti/base/error.h"
@@ -35,27 +36,13 @@ const Row& row_of(std::string_view name) {
 
 }  // namespace
 
-double OptimizerConfig::number(const char* key, double fallback) const {
-  const auto found = config_.find(key);
-  if (found == config_.end() || found->is_null()) return fallback;
-  if (!found->is_number()) fail("optimizer", "{} must be a number. Got {}.", key, found->dump());
-  return found->get<double>();
-}
-
 std::optional<double> OptimizerConfig::optional_number(const char* key) const {
-  const auto found = config_.find(key);
-  if (found == config_.end() || found->is_null()) return {};
-  return number(key, 0);
-}
-
-bool OptimizerConfig::flag(const char* key) const {
-  const auto found = config_.find(key);
-  return found != config_.end() && found->is_boolean() && found->get<bool>();
+  return fields_.find(key) ? std::optional(number(key, 0)) : std::nullopt;
 }
 
 double OptimizerConfig::learning_rate(double fallback) const {
-  const char* key = config_.contains("learning_rate") ? "learning_rate" : "lr";  // Keras 1 and 2: lr
-  if (config_.contains(key) && config_[key].is_object())
+  const char* key = fields_.find("learning_rate") ? "learning_rate" : "lr";  // Keras 1 and 2: lr
+  if (const Json* rate = fields_.find(key); rate && rate->is_object() && rate->contains("class_name"))
     fail("optimizer", "a learning rate schedule in a file is not supported. Give the rate as a number.");
   return number(key, fallback);
 }
@@ -68,6 +55,20 @@ OptimizerCommon OptimizerConfig::common() const {
   if (number("gradient_accumulation_steps", 1) > 1) fail("optimizer", "gradient_accumulation_steps is not supported.");
   return {number("weight_decay", 0), optional_number("clipnorm"), optional_number("global_clipnorm"),
           optional_number("clipvalue")};
+}
+
+Optimizer::Optimizer(std::shared_ptr<const OptimizerRule> rule, double initial_rate, OptimizerCommon common_options)
+    : learning_rate(initial_rate), common(common_options), rule_(std::move(rule)) {
+  const std::string where = rule_->class_name();
+  if (!(learning_rate >= 0 && std::isfinite(learning_rate)))
+    fail(where, "learning_rate must be a number that is not negative. Got {}.", learning_rate);
+  if (!(common.weight_decay >= 0)) fail(where, "weight_decay must not be negative. Got {}.", common.weight_decay);
+  int clips = 0;
+  for (const std::optional<double>& clip : {common.clipnorm, common.global_clipnorm, common.clipvalue}) {
+    if (clip && !(*clip > 0)) fail(where, "clipnorm, global_clipnorm and clipvalue must be positive. Got {}.", *clip);
+    clips += clip.has_value();
+  }
+  if (clips > 1) fail(where, "only one of clipnorm, global_clipnorm and clipvalue may be given.");
 }
 
 Optimizer::Optimizer(std::string_view optimizer_name)

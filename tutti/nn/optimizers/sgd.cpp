@@ -1,14 +1,20 @@
 // SGD, RMSprop, Adagrad.
 #include <nlohmann/json.hpp>
 
+#include "tutti/base/error.h"
 #include "tutti/nn/optimizers/rules.h"
 
 namespace tutti {
 namespace {
 
+// keras/src/optimizers/sgd.py refuses others.
+void check_momentum(const char* where, double momentum) {
+  if (!(momentum >= 0 && momentum <= 1)) fail(where, "momentum must be in [0, 1]. Got {}.", momentum);
+}
+
 class SGDRule : public OptimizerRule {
  public:
-  explicit SGDRule(const SGDOptions& options) : options_(options) {}
+  explicit SGDRule(const SGDOptions& options) : options_(options) { check_momentum("SGD", options.momentum); }
   std::string class_name() const override { return "SGD"; }
   Json config() const override { return {{"momentum", options_.momentum}, {"nesterov", options_.nesterov}}; }
   std::vector<std::string> slots() const override {
@@ -26,7 +32,7 @@ class SGDRule : public OptimizerRule {
 
 class RMSpropRule : public OptimizerRule {
  public:
-  explicit RMSpropRule(const RMSpropOptions& options) : options_(options) {}
+  explicit RMSpropRule(const RMSpropOptions& options) : options_(options) { check_momentum("RMSprop", options.momentum); }
   std::string class_name() const override { return "RMSprop"; }
   Json config() const override {
     return {
