@@ -95,7 +95,9 @@ class Writer : public LayerContext {
     if (penalty_ != kNoValue) loss_ = graph_.add1(op::Binary{op::BinaryKind::kAdd}, {loss_, penalty_});
   }
 
+  // Of a frozen weight there is none, as in Keras (keras/src/layers/layer.py: _get_regularization_losses).
   void write_penalty(const Weight& weight) {
+    if (!weights_.at(&weight).trained) return;
     const auto add = [&](op::ReduceKind kind, double factor) {
       if (factor == 0.0) return;
       const ValueId sum = graph_.add1(op::Reduce{kind, {}, false}, {weights_.at(&weight).variable});
@@ -141,7 +143,8 @@ class Writer : public LayerContext {
 }  // namespace
 
 Graph write_graph(const Model& model, const GraphRequest& request) {
-  if (request.batch_size < 1) fail("Model", "the batch size must be positive. Got {}.", request.batch_size);
+  if (request.batch_size < 1 || request.batch_size > kMaxElements)
+    fail("Model", "the batch size must be from 1 to {}. Got {}.", kMaxElements, request.batch_size);
   return Writer(model, request).write();
 }
 

@@ -55,8 +55,10 @@ class Layer {
   virtual void build(std::span<const Shape> /*inputs*/) {}
   virtual ValueId call(LayerContext& context, std::span<const ValueId> inputs) const = 0;
 
-  std::string name;       // unique in a model; given by the model when empty
-  bool trainable = true;  // false freezes the weights; a frozen BatchNormalization runs in inference mode, as in Keras
+  std::string name;  // unique in a model; given by the model when empty
+  // false freezes the weights; a frozen BatchNormalization runs in inference mode, as in Keras. compile() the model after a
+  // change.
+  bool trainable = true;
   std::vector<Weight>& weights() { return weights_; }
   const std::vector<Weight>& weights() const { return weights_; }
   bool built = false;

@@ -1,30 +1,47 @@
 #include "tutti/nn/metrics.h"
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <functional>
 #include <nlohmann/json.hpp>
 #include <vector>
 
 #include "tutti/base/error.h"
+#include "tutti/nn/json_fields.h"
 
 namespace tutti {
 namespace {
 
 std::int64_t argmax(const float* row, std::int64_t count) { return std::max_element(row, row + count) - row; }
 
-// Class indices of a target: the indices themselves, or the argmax of one-hot rows.
-std::int64_t true_class(const Tensor& target, std::int64_t row, std::int64_t classes) {
-  if (target.dtype() == DType::kInt32) return target.data<std::int32_t>()[static_cast<std::size_t>(row)];
-  const float* values = target.data<float>().data();
-  if (target.elements() == target.shape()[0]) return static_cast<std::int64_t>(values[row]);
-  return argmax(values + row * classes, classes);
+// Rows of the last axis: (n, c) has n, (n, t, c) has n * t.
+std::int64_t rows_of(const Tensor& prediction) {
+  const std::int64_t columns = prediction.shape().rank() == 0 ? 0 : prediction.shape()[-1];
+  return columns == 0 ? 0 : prediction.elements() / columns;
 }
 
-// The mean of a value per sample.
+// Class indices of a target: the indices themselves, or the argmax of one-hot rows.
+std::vector<std::int64_t> true_classes(const Tensor& target, const Tensor& prediction) {
+  const std::int64_t rows = rows_of(prediction);
+  if (target.elements() != rows && target.elements() != prediction.elements())
+    fail("metric", "targets of shape {} do not fit predictions of shape {}.", to_string(target.shape()),
+         to_string(prediction.shape()));
+  if (target.elements() == rows) {
+    const Tensor labels = target.cast(DType::kInt64);
+    return {labels.data<std::int64_t>().begin(), labels.data<std::int64_t>().end()};
+  }
+  const Tensor values = target.cast(DType::kFloat32);
+  const std::int64_t columns = prediction.shape()[-1];
+  std::vector<std::int64_t> classes;
+  for (std::int64_t row = 0; row < rows; ++row) classes.push_back(argmax(values.data<float>().data() + row * columns, columns));
+  return classes;
+}
+
+// The mean of a value per row of the prediction.
 class MeanMetric : public Metric {
  public:
-  // The sum over the samples of one batch.
+  // The sum over the rows of one batch.
   using BatchSum = std::function<double(const Tensor& prediction, const Tensor& target)>;
   MeanMetric(std::string name, std::string class_name, bool maximize, BatchSum sum)
       : name_(std::move(name)), class_name_(std::move(class_name)), maximize_(maximize), sum_of_(std::move(sum)) {}
@@ -33,43 +50,44 @@ class MeanMetric : public Metric {
     return {
         {"module", "keras.metrics"}, {"class_name", class_name_}, {"config", {{"name", name_}}}, {"registered_name", nullptr}};
   }
-  void reset() override { sum_ = samples_ = 0; }
+  void reset() override { sum_ = rows_ = 0; }
   void update(const Tensor& prediction, const Tensor& target) override {
     sum_ += sum_of_(prediction, target);
-    samples_ += static_cast<double>(prediction.shape()[0]);
+    rows_ += static_cast<double>(rows_of(prediction));
   }
-  double result() const override { return samples_ > 0 ? sum_ / samples_ : 0.0; }
+  double result() const override { return rows_ > 0 ? sum_ / rows_ : 0.0; }
   bool maximize() const override { return maximize_; }
 
  private:
   std::string name_, class_name_;
   bool maximize_;
   BatchSum sum_of_;
-  double sum_ = 0, samples_ = 0;
+  double sum_ = 0, rows_ = 0;
 };
 
 double correct_classes(const Tensor& prediction, const Tensor& target) {
-  const std::int64_t classes = prediction.shape()[-1];
+  const std::vector<std::int64_t> wanted = true_classes(target, prediction);
+  const std::int64_t columns = prediction.shape()[-1];
+  const float* row = prediction.data<float>().data();
   double correct = 0;
-  for (std::int64_t row = 0; row < prediction.shape()[0]; ++row)
-    correct += argmax(prediction.data<float>().data() + row * classes, classes) == true_class(target, row, classes);
+  for (std::size_t i = 0; i < wanted.size(); ++i, row += columns) correct += argmax(row, columns) == wanted[i];
   return correct;
 }
 
 // In the top k: fewer than k classes have a larger probability than the true one.
 double in_top_k(const Tensor& prediction, const Tensor& target, std::int64_t k) {
-  const std::int64_t classes = prediction.shape()[-1];
+  const std::int64_t columns = prediction.shape()[-1];
+  const float* row = prediction.data<float>().data();
   double correct = 0;
-  for (std::int64_t row = 0; row < prediction.shape()[0]; ++row) {
-    const float* values = prediction.data<float>().data() + row * classes;
-    const std::int64_t label = true_class(target, row, classes);
-    if (label < 0 || label >= classes) continue;
-    correct += std::count_if(values, values + classes, [&](float value) { return value > values[label]; }) < k;
+  for (const std::int64_t label : true_classes(target, prediction)) {
+    if (label >= 0 && label < columns)
+      correct += std::count_if(row, row + columns, [&](float value) { return value > row[label]; }) < k;
+    row += columns;
   }
   return correct;
 }
 
-// The sum over samples of the mean over a sample's values.
+// The sum over the rows of the mean over a row's values.
 double mean_of(const Tensor& prediction, const Tensor& target, double (*value)(double predicted, double wanted)) {
   const Tensor wanted = target.cast(DType::kFloat32);
   if (wanted.elements() != prediction.elements())
@@ -78,8 +96,12 @@ double mean_of(const Tensor& prediction, const Tensor& target, double (*value)(d
   double sum = 0;
   for (std::size_t i = 0; i < prediction.data<float>().size(); ++i)
     sum += value(prediction.data<float>()[i], wanted.data<float>()[i]);
-  const auto rows = static_cast<double>(std::max<std::int64_t>(1, prediction.shape()[0]));
-  return prediction.elements() == 0 ? 0.0 : sum / (static_cast<double>(prediction.elements()) / rows);
+  return prediction.elements() == 0 ? 0.0 : sum / static_cast<double>(prediction.shape()[-1]);
+}
+
+double binary_hits(const Tensor& prediction, const Tensor& target) {
+  return mean_of(prediction, target,
+                 [](double predicted, double wanted) { return double((predicted > 0.5) == (wanted > 0.5)); });
 }
 
 // true positives / (true positives + false positives or false negatives), at the threshold 0.5; of all values, as Keras.
@@ -95,11 +117,12 @@ class PrecisionOrRecall : public Metric {
   }
   void reset() override { hits_ = misses_ = 0; }
   void update(const Tensor& prediction, const Tensor& target) override {
-    const std::int64_t columns = prediction.shape()[0] == 0 ? 1 : prediction.elements() / prediction.shape()[0];
-    const bool is_index = target.dtype() == DType::kInt32 && columns > 1;
+    const std::int64_t columns = prediction.shape().rank() == 0 ? 1 : prediction.shape()[-1];
+    const bool is_index = target.elements() != prediction.elements();
+    const std::vector<std::int64_t> labels = is_index ? true_classes(target, prediction) : std::vector<std::int64_t>();
     const Tensor wanted = target.cast(DType::kFloat32);
     for (std::int64_t i = 0; i < prediction.elements(); ++i) {
-      const bool positive = is_index ? true_class(target, i / columns, columns) == i % columns
+      const bool positive = is_index ? labels[static_cast<std::size_t>(i / columns)] == i % columns
                                      : wanted.data<float>()[static_cast<std::size_t>(i)] > 0.5f;
       const bool predicted = prediction.data<float>()[static_cast<std::size_t>(i)] > 0.5f;
       hits_ += positive && predicted;
@@ -115,21 +138,25 @@ class PrecisionOrRecall : public Metric {
 
 using Kind = op::LossKind;
 
-MetricPtr make_accuracy(const std::string& name, Kind kind) {
-  if (kind == Kind::kBinaryCrossEntropy)
-    return std::make_shared<MeanMetric>(name, "BinaryAccuracy", true, [](const Tensor& prediction, const Tensor& target) {
-      return mean_of(prediction, target,
-                     [](double predicted, double wanted) { return double((predicted > 0.5) == (wanted > 0.5)); });
-    });
-  const char* class_name = kind == Kind::kSparseCategoricalCrossEntropy ? "SparseCategoricalAccuracy" : "CategoricalAccuracy";
-  return std::make_shared<MeanMetric>(name, class_name, true, correct_classes);
+// keras/src/trainers/compile_utils.py: one output is binary, else the largest decides; the target's shape says whether it has
+// indices or one-hot rows.
+double accuracy_by_shape(const Tensor& prediction, const Tensor& target) {
+  return prediction.shape()[-1] == 1 ? binary_hits(prediction, target) : correct_classes(prediction, target);
+}
+
+MetricPtr make_accuracy(const std::string& name, const LossFunction& loss) {
+  const char* class_name = loss.is_sparse()                                      ? "SparseCategoricalAccuracy"
+                           : loss.attributes().kind == Kind::kBinaryCrossEntropy ? "BinaryAccuracy"
+                                                                                 : "CategoricalAccuracy";
+  return std::make_shared<MeanMetric>(name, class_name, true, accuracy_by_shape);
 }
 
 std::string folded_name(std::string_view name) {
-  // Keras class names become function names: "SparseCategoricalAccuracy".
+  // Keras's class names become function names: "SparseCategoricalAccuracy". "MSE" has no words to part.
+  const bool is_short = std::ranges::none_of(name, [](char c) { return c >= 'a' && c <= 'z'; });
   std::string result;
   for (const char c : name) {
-    if (c >= 'A' && c <= 'Z' && !result.empty()) result += '_';
+    if (c >= 'A' && c <= 'Z' && !result.empty() && !is_short) result += '_';
     result += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
   }
   return result;
@@ -140,10 +167,11 @@ std::string folded_name(std::string_view name) {
 MetricPtr make_metric(std::string_view given, const LossFunction& loss) {
   const std::string name = folded_name(given);
   // Keras names the metric as the user did: "acc" stays "acc".
-  if (name == "accuracy" || name == "acc") return make_accuracy(name, loss.attributes().kind);
-  if (name == "binary_accuracy") return make_accuracy(name, Kind::kBinaryCrossEntropy);
-  if (name == "categorical_accuracy") return make_accuracy(name, Kind::kCategoricalCrossEntropy);
-  if (name == "sparse_categorical_accuracy") return make_accuracy(name, Kind::kSparseCategoricalCrossEntropy);
+  if (name == "accuracy" || name == "acc") return make_accuracy(name, loss);
+  if (name == "binary_accuracy") return std::make_shared<MeanMetric>(name, "BinaryAccuracy", true, binary_hits);
+  if (name == "categorical_accuracy") return std::make_shared<MeanMetric>(name, "CategoricalAccuracy", true, correct_classes);
+  if (name == "sparse_categorical_accuracy")
+    return std::make_shared<MeanMetric>(name, "SparseCategoricalAccuracy", true, correct_classes);
   const auto top_k = [&](const std::string& label, const char* class_name, std::int64_t k) {
     return std::make_shared<MeanMetric>(label, class_name, true, [k](const Tensor& prediction, const Tensor& target) {
       return in_top_k(prediction, target, k);
@@ -151,8 +179,11 @@ MetricPtr make_metric(std::string_view given, const LossFunction& loss) {
   };
   if (name == "top_k_categorical_accuracy") return top_k(name, "TopKCategoricalAccuracy", 5);
   if (name == "sparse_top_k_categorical_accuracy") return top_k(name, "SparseTopKCategoricalAccuracy", 5);
-  if (name.starts_with("top_") && name.ends_with("_accuracy"))  // "top_3_accuracy"
-    if (const int k = std::atoi(name.c_str() + 4); k > 0) return top_k(name, "TopKCategoricalAccuracy", k);
+  if (name.starts_with("top_")) {  // "top_3_accuracy"
+    int k = 0;
+    const auto [end, code] = std::from_chars(name.data() + 4, name.data() + name.size(), k);
+    if (code == std::errc() && k > 0 && std::string_view(end) == "_accuracy") return top_k(name, "TopKCategoricalAccuracy", k);
+  }
   if (name == "precision" || name == "recall") return std::make_shared<PrecisionOrRecall>(name == "precision");
   if (name == "mse" || name == "mean_squared_error")
     return std::make_shared<MeanMetric>(std::string(given), "MeanSquaredError", false, [](const Tensor& p, const Tensor& t) {
@@ -169,25 +200,29 @@ MetricPtr make_metric(std::string_view given, const LossFunction& loss) {
 }
 
 MetricPtr metric_from_config(const Json& config, const LossFunction& loss) {
-  if (config.is_string()) return make_metric(config.get<std::string>(), loss);
-  if (config.is_object() && config.contains("class_name") && config["class_name"].is_string()) {
-    const Json options = config.value("config", Json::object());
-    if (options.is_object() && options.contains("name") && options["name"] == "accuracy") return make_metric("accuracy", loss);
-    return make_metric(config["class_name"].get<std::string>(), loss);
-  }
-  fail("metrics", "expected a name or an object with class_name. Got {}.", config.dump());
+  const NamedConfig named = read_named_config("metrics", config);
+  if (!named.options) return make_metric(named.name, loss);
+  const JsonFields options("metrics", *named.options);
+  if (options.text("name", "") == "accuracy") return make_metric("accuracy", loss);
+  if (named.name.ends_with("TopKCategoricalAccuracy") && options.find("k"))
+    return make_metric(fmt::format("top_{:.0f}_accuracy", options.number("k", 5)), loss);
+  if (options.number("threshold", 0.5) != 0.5)
+    fail("metrics", "a threshold other than 0.5 is not supported. Got {}.", options.number("threshold", 0.5));
+  return make_metric(named.name, loss);
 }
 
 Tensor confusion_matrix(const Tensor& prediction, const Tensor& labels, std::int64_t classes) {
   if (classes < 1) fail("confusion_matrix", "the number of classes must be positive. Got {}.", classes);
   Tensor counts({classes, classes}, DType::kInt64);
-  const std::int64_t columns = prediction.shape()[-1];
-  for (std::int64_t row = 0; row < prediction.shape()[0]; ++row) {
-    const std::int64_t wanted = true_class(labels, row, columns);
-    const std::int64_t predicted = argmax(prediction.data<float>().data() + row * columns, columns);
+  const std::vector<std::int64_t> labels_of_rows = true_classes(labels, prediction);
+  const std::int64_t columns = labels_of_rows.empty() ? 0 : prediction.shape()[-1];
+  const float* row = prediction.data<float>().data();
+  for (const std::int64_t wanted : labels_of_rows) {
+    const std::int64_t predicted = argmax(row, columns);
     if (wanted < 0 || wanted >= classes || predicted >= classes)
       fail("confusion_matrix", "classes must be in [0, {}). Got {} and {}.", classes, wanted, predicted);
     ++counts.data<std::int64_t>()[static_cast<std::size_t>(wanted * classes + predicted)];
+    row += columns;
   }
   return counts;
 }

@@ -18,7 +18,8 @@ class Metric {
   virtual std::string name() const = 0;
   virtual Json config() const = 0;
   virtual void reset() = 0;
-  // prediction (n, ...); target: class indices int32 (n,) or values like the prediction.
+  // prediction (n, ..., c) float32; target: class indices (n, ...) of any type, or values like the prediction. Error if it is
+  // neither.
   virtual void update(const Tensor& prediction, const Tensor& target) = 0;
   virtual double result() const = 0;
   // True if larger is better.
@@ -26,8 +27,8 @@ class Metric {
 };
 using MetricPtr = std::shared_ptr<Metric>;
 
-// By Keras's names ("accuracy" and "acc" take the form that fits the loss; "top_k_categorical_accuracy", "precision",
-// "recall", "mean_absolute_error", loss names...). Error names the known ones.
+// By Keras's names ("accuracy" and "acc" are binary for one output, else categorical, as in Keras 3;
+// "top_k_categorical_accuracy", "precision", "recall", "mean_absolute_error", loss names...). Error names the known ones.
 MetricPtr make_metric(std::string_view name, const LossFunction& loss);
 MetricPtr metric_from_config(const Json& config, const LossFunction& loss);
 

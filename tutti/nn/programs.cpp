@@ -88,22 +88,20 @@ void Programs::push_weights() {
 
 void Programs::initialize_optimizer(Compiled& target) {
   const OptimizerRule& rule = state_.compiled->optimizer.rule();
-  for (VariableId id = 0; id < static_cast<VariableId>(target.graph.variables().size()); ++id) {
-    const Variable& variable = target.graph.variables()[static_cast<std::size_t>(id)];
-    const TensorType& type = target.graph.type(variable.value);
-    const auto is_slot = [&](const std::string& slot) { return variable.name.ends_with("/" + slot); };
-    if (variable.name == kLearningRateVariable)
-      target.program->write(id, Tensor::scalar(static_cast<float>(learning_rate_)));
-    else if (variable.name == kIterationVariable)
-      target.program->write(id, Tensor::scalar(std::int64_t{0}));
-    else if (variable.name.starts_with("optimizer/"))
-      target.program->write(id, Tensor::scalar(1.0f));  // Nadam's product of momenta
-    else if (std::ranges::any_of(rule.slots(), is_slot)) {
-      Tensor value(type);
+  const auto write = [&](const std::string& name, const Tensor& value) {
+    target.program->write(variable_id(target.graph, name), value);
+  };
+  write(kLearningRateVariable, Tensor::scalar(static_cast<float>(learning_rate_)));
+  write(kIterationVariable, Tensor::scalar(std::int64_t{0}));
+  // The only one there is: Nadam's product of momenta.
+  for (const std::string& scalar : rule.scalars()) write(optimizer_variable_name(scalar), Tensor::scalar(1.0f));
+  for (const LayerPtr& layer : state_.layers)
+    for (const Weight& weight : layer->weights()) {
+      if (!layer->trainable || weight.is_statistic) continue;
+      Tensor value(weight.shape);
       std::ranges::fill(value.data<float>(), static_cast<float>(rule.slot_initial_value()));
-      target.program->write(id, value);
+      for (const std::string& slot : rule.slots()) write(slot_variable_name(variable_name(*layer, weight), slot), value);
     }
-  }
 }
 
 bool Programs::has_trainer() const {

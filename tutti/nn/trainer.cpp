@@ -76,12 +76,13 @@ double run_step(Programs::Compiled& compiled, const LossFunction& loss, const Ba
   const Fetch fetches[] = {{prediction, predicted.view()}, {loss_value, loss_tensor.view()}};
   compiled.program->run(feeds, fetches);
   const double value = loss_tensor.item();
-  meter.update(value, predicted, batch.y.shape() == predicted.shape() ? target : batch.y);
+  meter.update(value, predicted, target);
   return value;
 }
 
 Meter evaluate_all(const Model& model, const Dataset& data, std::int64_t batch_size) {
   if (data.empty()) fail("evaluate", "the data set is empty.");
+  if (batch_size < 1) fail("evaluate", "batch_size must be positive. Got {}.", batch_size);
   Meter meter(model.compiled());
   Batches batches(data, {.batch_size = batch_size});
   while (const auto batch = batches.next()) {
@@ -272,6 +273,7 @@ Tensor Model::predict(const Tensor& x, PredictOptions options) {
 }
 
 Tensor Model::predict(const Dataset& data, PredictOptions options) {
+  if (options.batch_size < 1) fail("predict", "batch_size must be positive. Got {}.", options.batch_size);
   if (state_->outputs.size() != 1) fail("predict", "the model has {} outputs: use predict_all.", state_->outputs.size());
   Shape shape = state_->nodes[static_cast<std::size_t>(state_->outputs.front())].shape;
   shape[0] = data.size();
