@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cmath>
 #include <cstdlib>
 #include <map>
+#include <ranges>
 #include <set>
 
 #include "tutti/base/display.h"
@@ -12,6 +14,7 @@
 #include "tutti/base/philox.h"
 #include "tutti/engines/engines.h"
 #include "tutti/nn/graph_writer.h"
+#include "tutti/nn/layer_order.h"
 #include "tutti/nn/model_state.h"
 
 namespace tutti {
@@ -36,7 +39,8 @@ class NodeCollector {
         continue;
       }
       bool ready = true;
-      for (const Symbol& input : current.node().inputs)
+      // The first input comes first: it must be pushed last.
+      for (const Symbol& input : std::views::reverse(current.node().inputs))
         if (!index_.contains(&input.node())) {
           stack.push_back(&input);
           ready = false;
@@ -54,11 +58,12 @@ class NodeCollector {
     for (const Symbol& input : node.inputs) added.inputs.push_back(index_.at(&input.node()));
     index_[&node] = static_cast<int>(state_.nodes.size());
     state_.nodes.push_back(std::move(added));
-    if (std::ranges::find(state_.layers, node.layer) == state_.layers.end()) state_.layers.push_back(node.layer);
+    if (known_.insert(node.layer.get()).second) state_.layers.push_back(node.layer);
   }
 
   Model::State& state_;
   std::map<const SymbolNode*, int> index_;
+  std::set<const Layer*> known_;
 };
 
 // Names the unnamed as Keras does in a new session: conv2d, conv2d_1, ...; Error for a name given twice.
@@ -101,6 +106,7 @@ std::shared_ptr<Model::State> make_state(const std::vector<Symbol>& inputs, cons
     if (state->nodes[i].inputs.empty() && std::ranges::find(state->inputs, static_cast<int>(i)) == state->inputs.end())
       fail("Model", "an output depends on an Input that is not among the model's inputs.");
   name_layers(*state);
+  if (!sequential) state->layers = layers_by_depth(state->nodes, state->outputs, state->layers);
   draw_weights(*state, seed(), true);
   return state;
 }
@@ -108,8 +114,8 @@ std::shared_ptr<Model::State> make_state(const std::vector<Symbol>& inputs, cons
 std::shared_ptr<Model::State> make_sequential(const std::vector<LayerHandle>& layers, std::string name) {
   if (layers.empty() || layers.front()->class_name() != "InputLayer")
     fail("Sequential", "the first layer must be Input(shape), so that all shapes are known.");
-  Symbol symbol =
-      Symbol(std::make_shared<const SymbolNode>(SymbolNode{layers.front().pointer(), {}, layers.front()->output_shape({})}));
+  Symbol symbol = Symbol(
+      std::make_shared<const SymbolNode>(layers.front().pointer(), std::vector<Symbol>(), layers.front()->output_shape({})));
   const Symbol input = symbol;
   for (std::size_t i = 1; i < layers.size(); ++i) {
     if (layers[i]->class_name() == "InputLayer") fail("Sequential", "only the first layer may be an Input.");
@@ -219,10 +225,15 @@ std::string Model::engine_name() const {
 }
 
 double Model::learning_rate() const {
-  return state_->programs ? state_->programs->learning_rate() : compiled().optimizer.learning_rate;
+  const double initial = compiled().optimizer.learning_rate;
+  return state_->programs ? state_->programs->learning_rate() : initial;
 }
 
-void Model::set_learning_rate(double value) { Programs::of(*this).set_learning_rate(value); }
+void Model::set_learning_rate(double value) {
+  (void)compiled();
+  if (!(value >= 0 && std::isfinite(value))) fail("learning_rate", "must be a number that is not negative. Got {}.", value);
+  Programs::of(*this).set_learning_rate(value);
+}
 OptimizerState Model::optimizer_state() const { return Programs::of(*this).optimizer_state(); }
 void Model::set_optimizer_state(const OptimizerState& value) { Programs::of(*this).set_optimizer_state(value); }
 
