@@ -94,8 +94,7 @@ nlohmann::json parse_python_json(std::string text) {
 }
 
 TEST(Callbacks, DecideAsKeras3Did) {
-  const fs::path path = testing::shared_file("golden/callbacks/traces_keras_3.15.1.json");
-  if (path.empty()) GTEST_SKIP() << "../shared/golden/callbacks is not here";
+  const fs::path path = fs::path(TUTTI_SOURCE_DIR) / "tests/golden/callbacks/traces_keras_3.15.1.json";
   const nlohmann::json traces = parse_python_json(read_file(path));
   int compared = 0;
   for (const auto& scenario : traces["scenarios"]) {

@@ -55,7 +55,7 @@ class ProgressBarCallback : public Callback {
 
   void on_epoch_begin(FitState& state) override {
     if (state.epochs > 1) display().text(fmt::format("Epoch {}/{}\n", state.epoch + 1, state.epochs));
-    begin_ = last_draw_ = Clock::now();
+    begin_ = last_draw_ = first_step_end_ = trained_until_ = Clock::now();
   }
 
   void on_batch_end(FitState& state, const Logs& logs) override {
@@ -66,7 +66,7 @@ class ProgressBarCallback : public Callback {
     if (verbose_ != 1 || !display().is_interactive()) return;
     if (state.step > 1 && state.step < state.steps && seconds(last_draw_, now) < kRedrawSeconds) return;
     last_draw_ = now;
-    display().live("fit", bar(state) + logs_text(logs));
+    display().live("fit", running_bar(state) + logs_text(logs));
   }
 
   void on_epoch_end(FitState& state, Logs& logs) override {
@@ -74,14 +74,12 @@ class ProgressBarCallback : public Callback {
     const double per_step = step_seconds(state);
     const double rate = per_step > 0 ? static_cast<double>(state.batch_size) / per_step : 0.0;
     const std::string tail = fmt::format("{} - {:.0f} images/s{}", step_text(per_step), rate, logs_text(logs));
-    const std::string head = fmt::format("{}/{}", state.step, state.steps);
-    const std::string total = duration_text(std::ceil(seconds(begin_, now)));
+    const std::string total = fmt::format("{:.0f}s", seconds(begin_, now));
     if (verbose_ == 1 && display().is_interactive()) {
-      display().live("fit", fmt::format("\x1b[1m{}\x1b[0m \x1b[32m{}\x1b[0m \x1b[1m{}\x1b[0m {}", head, repeat("━", kBarWidth),
-                                        total, tail));
+      display().live("fit", fmt::format("{} {}", bar(state.step, state.steps, total), tail));
       display().text("\n");
     } else {
-      display().text(fmt::format("{} - {} - {}\n", head, total, tail));
+      display().text(fmt::format("{}/{} - {} - {}\n", state.step, state.steps, total, tail));
     }
   }
 
@@ -96,13 +94,17 @@ class ProgressBarCallback : public Callback {
     return seconds(begin_, trained_until_);
   }
 
-  std::string bar(const FitState& state) const {
-    const auto done = static_cast<int>(kBarWidth * state.step / std::max<std::int64_t>(1, state.steps));
-    const double per_step = step_seconds(state);
-    const double left = per_step * static_cast<double>(state.steps - state.step);
-    return fmt::format("\x1b[1m{}/{}\x1b[0m \x1b[32m{}\x1b[0m\x1b[37m{}\x1b[0m \x1b[1m{}\x1b[0m {} - {:.0f} images/s",
-                       state.step, state.steps, repeat("━", done), repeat("━", kBarWidth - done), duration_text(left),
-                       step_text(per_step), per_step > 0 ? static_cast<double>(state.batch_size) / per_step : 0.0);
+  static std::string bar(std::int64_t step, std::int64_t steps, const std::string& time) {
+    const auto done = static_cast<int>(kBarWidth * step / std::max<std::int64_t>(1, steps));
+    return fmt::format("\x1b[1m{:>{}}/{}\x1b[0m \x1b[32m{}\x1b[0m\x1b[37m{}\x1b[0m \x1b[1m{}\x1b[0m", step,
+                       std::to_string(steps).size(), steps, repeat("━", done), repeat("━", kBarWidth - done), time);
+  }
+
+  // The bar of an epoch under way, with the time that is left.
+  std::string running_bar(const FitState& state) const {
+    const double per_step = step_seconds(state), left = per_step * static_cast<double>(state.steps - state.step);
+    return fmt::format("{} {} - {:.0f} images/s", bar(state.step, state.steps, duration_text(left)), step_text(per_step),
+                       per_step > 0 ? static_cast<double>(state.batch_size) / per_step : 0.0);
   }
 
   int verbose_;
