@@ -8,6 +8,7 @@
 #include "tutti/nn/layers.h"
 #include "tutti/nn/losses.h"
 #include "tutti/nn/metrics.h"
+#include "tutti/nn/model.h"
 #include "tutti/nn/optimizer.h"
 
 namespace tutti {

@@ -80,7 +80,7 @@ class Model {
   const std::vector<ModelNode>& nodes() const;
   const std::vector<int>& input_nodes() const;
   const std::vector<int>& output_nodes() const;
-  // Each layer once, in the order of creation; input layers included.
+  // Each layer once, in Keras's order (a functional model's by depth); input layers included.
   const std::vector<LayerPtr>& layers() const;
   // Error if absent.
   Layer& layer(std::string_view name) const;
