@@ -285,7 +285,7 @@ TEST_F(Damaged, TruncatedFilesAreErrors) {
 TEST_F(Damaged, FlippedBitsNeverCrash) {
   int refused = 0;
   for (const std::string& bytes : originals()) {
-    for (std::uint32_t trial = 0; trial < 1500; ++trial) {
+    for (std::uint32_t trial = 0; trial < 500; ++trial) {
       const Philox random(3, trial);
       std::string damaged = bytes;
       for (std::uint32_t flip = 0; flip <= trial % 4; ++flip) {
@@ -295,7 +295,7 @@ TEST_F(Damaged, FlippedBitsNeverCrash) {
       refused += !loads(damaged);
     }
   }
-  EXPECT_GT(refused, 100);
+  EXPECT_GT(refused, 30);
 }
 
 }  // namespace
