@@ -96,9 +96,10 @@ class KernelGrad {
       const auto [row, last] = share(pass_.rows, item % blocks_, blocks_);
       const float* x = pass_.source(in[0].as<float>() + image * src_image, row, last - row);
       const float* dy = in[1].as<float>() + image * pass_.dst_image + row * pass_.dst_row;
-      // Whole vectors of dy are read; at the very end of the tensor they would reach beyond it.
-      if (item + 1 == pass_.images * blocks_ && pass_.group_out % gemm_isa().lanes != 0) {
-        const std::int64_t floats = (last - row) * pass_.dst_row;
+      // Whole vectors of dy are read; near the end of the tensor they would reach beyond it.
+      const std::int64_t floats = (last - row) * pass_.dst_row;
+      const std::int64_t floats_after = (pass_.images - image) * pass_.dst_image - row * pass_.dst_row - floats;
+      if (floats_after < gemm_isa().panel_width() && pass_.group_out % gemm_isa().lanes != 0) {
         float* copy = thread_scratch(Scratch::kRows, floats + gemm_isa().panel_width());
         std::copy_n(dy, floats, copy);
         dy = copy;

@@ -128,6 +128,8 @@ const std::vector<ConvCase>& conv_cases() {
       {{2, 9, 8, 20}, {3, 3, 1, 20}, {.dilations = {2, 2}, .padding = {2, 2, 2, 2}, .groups = 20}},
       {{1, 2, 2, 3}, {5, 5, 3, 4}, {.padding = {4, 4, 4, 4}}},
       {{1, 40, 1, 2}, {3, 1, 2, 2}, {.strides = {1, 1}}},
+      {{9, 3, 3, 2}, {3, 3, 2, 5}, {}},
+      {{1, 3, 9, 2}, {5, 3, 2, 3}, {.strides = {2, 1}, .padding = {3, 3, 0, 0}}},
   };
   return cases;
 }
@@ -158,8 +160,15 @@ TEST_P(NativeTest, MatMul) {
   struct Size {
     std::int64_t m, n, k;
   };
-  for (const auto& [m, n, k] :
-       {Size{1, 1, 1}, {3, 10, 5}, {32, 10, 512}, {17, 33, 300}, {130, 65, 257}, {5, 530, 40}, {300, 7, 9}})
+  for (const auto& [m, n, k] : {Size{1, 1, 1},
+                                {3, 10, 5},
+                                {32, 10, 512},
+                                {17, 33, 300},
+                                {130, 65, 257},
+                                {5, 530, 40},
+                                {300, 7, 9},
+                                {15, 40, 1024},
+                                {9, 1030, 64}})
     for (const bool ta : {false, true})
       for (const bool tb : {false, true}) {
         const Tensor a = random_tensor(ta ? Shape{k, m} : Shape{m, k}, 1), b = random_tensor(tb ? Shape{n, k} : Shape{k, n}, 2);
