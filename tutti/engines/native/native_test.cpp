@@ -26,24 +26,25 @@ Tensor random_tensor(const Shape& shape, std::uint32_t stream, float low = -1, f
   return tensor;
 }
 
-// A buffer one element off the alignment, as the seam allows, between guards that must survive.
+// A buffer one element off any larger alignment, as the seam allows, between guards that must survive.
 class Unaligned {
  public:
-  explicit Unaligned(const Tensor& tensor) : type_(tensor.type()), bytes_(tensor.bytes() + 2 * kGuard, kPoison) {
-    if (tensor.bytes() > 0) std::memcpy(bytes_.data() + kGuard, tensor.raw(), tensor.bytes());
+  explicit Unaligned(const TensorType& type)
+      : type_(type), guard_(32 + size_of(type.dtype)), bytes_(type.bytes() + 2 * guard_, kPoison) {}
+  explicit Unaligned(const Tensor& tensor) : Unaligned(tensor.type()) {
+    if (tensor.bytes() > 0) std::memcpy(bytes_.data() + guard_, tensor.raw(), tensor.bytes());
   }
-  explicit Unaligned(const TensorType& type) : type_(type), bytes_(type.bytes() + 2 * kGuard, kPoison) {}
-  View view() { return {bytes_.data() + kGuard, type_.dtype, &type_.shape}; }
+  View view() { return {bytes_.data() + guard_, type_.dtype, &type_.shape}; }
   bool guards_hold() const {
-    for (std::size_t i = 0; i < kGuard; ++i)
+    for (std::size_t i = 0; i < guard_; ++i)
       if (bytes_[i] != kPoison || bytes_[bytes_.size() - 1 - i] != kPoison) return false;
     return true;
   }
 
  private:
-  static constexpr std::size_t kGuard = 8 + 4;
   static constexpr char kPoison = '\xff';  // NaN in every float
   TensorType type_;
+  std::size_t guard_;
   std::vector<char> bytes_;
 };
 
