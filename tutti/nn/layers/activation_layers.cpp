@@ -87,10 +87,6 @@ class RescalingLayer : public ElementwiseLayer {
   double scale_, offset_;
 };
 
-LayerHandle named(LayerPtr layer, NameOption options) {
-  layer->name = std::move(options.name);
-  return layer;
-}
 LayerPtr make_leaky_relu(double slope) {
   return std::make_shared<ParametrisedActivation>("LeakyReLU", "negative_slope", op::ActivationKind::kLeakyRelu, slope);
 }

@@ -7,47 +7,81 @@
 namespace tutti {
 namespace {
 
-// y = activation(y), and its penalty.
-ValueId finish(LayerContext& context, ValueId y, const std::string& activation, const Regularizer& penalty) {
-  y = apply_activation(context.graph(), activation, y);
-  if (!penalty.empty()) add_penalty(context, y, penalty.l1, penalty.l2);
-  return y;
-}
-
-op::ConvAttributes conv_attributes(const Window& window, const Shape& input, int groups) {
-  return {window.strides, window.dilations, window_padding(window, input[1], input[2]), groups};
-}
-
-class Conv2DLayer : public Layer {
+// What the three have in common. Options: Conv2DOptions and its like.
+template <class Options>
+class ConvolutionLayer : public Layer {
  public:
-  Conv2DLayer(int filters, std::array<int, 2> kernel_size, Conv2DOptions options)
-      : filters_(filters),
+  std::string class_name() const final { return class_name_; }
+
+ protected:
+  ConvolutionLayer(const char* class_name, std::array<int, 2> kernel_size, Options options)
+      : class_name_(class_name),
         options_(std::move(options)),
         window_{kernel_size, options_.strides, options_.dilation_rate, options_.padding == "same"} {
     name = options_.name;
+    check_window(class_name, window_, options_.padding);
+    check_activation(class_name, options_.activation);
+  }
+
+  // The keys of one, and those of all three.
+  Json config_with(Json config) const {
+    config.update(Json{{"kernel_size", window_.size},
+                       {"strides", window_.strides},
+                       {"padding", options_.padding},
+                       {"data_format", "channels_last"},
+                       {"dilation_rate", window_.dilations},
+                       {"activation", canonical_activation(options_.activation)},
+                       {"use_bias", options_.use_bias},
+                       {"bias_initializer", options_.bias_initializer.config()},
+                       {"bias_regularizer", options_.bias_regularizer.config()},
+                       {"activity_regularizer", options_.activity_regularizer.config()},
+                       {"bias_constraint", nullptr}});
+    return config;
+  }
+  void add_bias(std::int64_t filters) {
+    if (options_.use_bias) weights_.push_back({"bias", {filters}, options_.bias_initializer, options_.bias_regularizer});
+  }
+  // The bias is the weight after the kernels.
+  void append_bias(LayerContext& context, std::vector<ValueId>& arguments, int kernels) const {
+    if (options_.use_bias) arguments.push_back(context.weight(kernels));
+  }
+  op::ConvAttributes attributes(const Shape& input, int groups) const {
+    return {window_.strides, window_.dilations, window_padding(window_, input[1], input[2]), groups};
+  }
+  // (n, h, w, c) -> (n, o_h, o_w, c * multiplier). Keras's kernel (k_h, k_w, c, multiplier) has the memory layout of a grouped
+  // kernel (k_h, k_w, 1, c * multiplier). arguments: x, kernel, and a bias if there is one.
+  ValueId depthwise(LayerContext& context, std::vector<ValueId> arguments) const {
+    Graph& graph = context.graph();
+    const Shape input = graph.shape(arguments[0]), kernel = graph.shape(arguments[1]);
+    arguments[1] = graph.add1(op::Reshape{{kernel[0], kernel[1], 1, kernel[2] * kernel[3]}}, {arguments[1]});
+    return graph.add1(op::Conv2D{attributes(input, static_cast<int>(input[3]))}, std::move(arguments));
+  }
+  // Activation and its penalty.
+  ValueId finish(LayerContext& context, ValueId y) const {
+    y = apply_activation(context.graph(), options_.activation, y);
+    const Regularizer& penalty = options_.activity_regularizer;
+    if (!penalty.empty()) add_penalty(context, y, penalty.l1, penalty.l2);
+    return y;
+  }
+
+  const char* class_name_;
+  Options options_;
+  Window window_;
+};
+
+class Conv2DLayer : public ConvolutionLayer<Conv2DOptions> {
+ public:
+  Conv2DLayer(int filters, std::array<int, 2> kernel_size, Conv2DOptions options)
+      : ConvolutionLayer("Conv2D", kernel_size, std::move(options)), filters_(filters) {
     if (filters < 1 || options_.groups < 1 || filters % options_.groups != 0)
       fail("Conv2D", "filters must be positive and a multiple of groups. Got {} filters, {} groups.", filters, options_.groups);
-    check_window("Conv2D", window_, options_.padding);
-    check_activation("Conv2D", options_.activation);
   }
-  std::string class_name() const override { return "Conv2D"; }
   Json config() const override {
-    return {{"filters", filters_},
-            {"kernel_size", window_.size},
-            {"strides", window_.strides},
-            {"padding", options_.padding},
-            {"data_format", "channels_last"},
-            {"dilation_rate", window_.dilations},
-            {"groups", options_.groups},
-            {"activation", canonical_activation(options_.activation)},
-            {"use_bias", options_.use_bias},
-            {"kernel_initializer", options_.kernel_initializer.config()},
-            {"bias_initializer", options_.bias_initializer.config()},
-            {"kernel_regularizer", options_.kernel_regularizer.config()},
-            {"bias_regularizer", options_.bias_regularizer.config()},
-            {"activity_regularizer", options_.activity_regularizer.config()},
-            {"kernel_constraint", nullptr},
-            {"bias_constraint", nullptr}};
+    return config_with({{"filters", filters_},
+                        {"groups", options_.groups},
+                        {"kernel_initializer", options_.kernel_initializer.config()},
+                        {"kernel_regularizer", options_.kernel_regularizer.config()},
+                        {"kernel_constraint", nullptr}});
   }
   Shape output_shape(std::span<const Shape> inputs) const override {
     const Shape& input = only_input(label_of(*this), inputs);
@@ -61,60 +95,31 @@ class Conv2DLayer : public Layer {
                         {window_.size[0], window_.size[1], inputs[0][3] / options_.groups, filters_},
                         options_.kernel_initializer,
                         options_.kernel_regularizer});
-    if (options_.use_bias) weights_.push_back({"bias", {filters_}, options_.bias_initializer, options_.bias_regularizer});
+    add_bias(filters_);
   }
   ValueId call(LayerContext& context, std::span<const ValueId> inputs) const override {
     std::vector<ValueId> arguments{inputs[0], context.weight(0)};
-    if (options_.use_bias) arguments.push_back(context.weight(1));
-    const Shape& input = context.graph().shape(inputs[0]);
-    const ValueId y = context.graph().add1(op::Conv2D{conv_attributes(window_, input, options_.groups)}, std::move(arguments));
-    return finish(context, y, options_.activation, options_.activity_regularizer);
+    append_bias(context, arguments, 1);
+    const op::Conv2D conv{attributes(context.graph().shape(inputs[0]), options_.groups)};
+    return finish(context, context.graph().add1(conv, std::move(arguments)));
   }
 
  private:
   int filters_;
-  Conv2DOptions options_;
-  Window window_;
 };
 
-// Keras's kernel (k_h, k_w, c_in, multiplier) has the memory layout of a grouped kernel (k_h, k_w, 1, c_in * multiplier).
-ValueId depthwise(LayerContext& context, ValueId x, const Window& window, ValueId kernel, std::optional<ValueId> bias) {
-  Graph& graph = context.graph();
-  const Shape input = graph.shape(x), shape = graph.shape(kernel);
-  const ValueId grouped = graph.add1(op::Reshape{{shape[0], shape[1], 1, shape[2] * shape[3]}}, {kernel});
-  std::vector<ValueId> arguments{x, grouped};
-  if (bias) arguments.push_back(*bias);
-  return graph.add1(op::Conv2D{conv_attributes(window, input, static_cast<int>(input[3]))}, std::move(arguments));
-}
-
-class DepthwiseConv2DLayer : public Layer {
+class DepthwiseConv2DLayer : public ConvolutionLayer<DepthwiseConv2DOptions> {
  public:
   DepthwiseConv2DLayer(std::array<int, 2> kernel_size, DepthwiseConv2DOptions options)
-      : options_(std::move(options)),
-        window_{kernel_size, options_.strides, options_.dilation_rate, options_.padding == "same"} {
-    name = options_.name;
+      : ConvolutionLayer("DepthwiseConv2D", kernel_size, std::move(options)) {
     if (options_.depth_multiplier < 1)
       fail("DepthwiseConv2D", "depth_multiplier must be positive. Got {}.", options_.depth_multiplier);
-    check_window("DepthwiseConv2D", window_, options_.padding);
-    check_activation("DepthwiseConv2D", options_.activation);
   }
-  std::string class_name() const override { return "DepthwiseConv2D"; }
   Json config() const override {
-    return {{"kernel_size", window_.size},
-            {"strides", window_.strides},
-            {"padding", options_.padding},
-            {"depth_multiplier", options_.depth_multiplier},
-            {"data_format", "channels_last"},
-            {"dilation_rate", window_.dilations},
-            {"activation", canonical_activation(options_.activation)},
-            {"use_bias", options_.use_bias},
-            {"depthwise_initializer", options_.depthwise_initializer.config()},
-            {"bias_initializer", options_.bias_initializer.config()},
-            {"depthwise_regularizer", options_.depthwise_regularizer.config()},
-            {"bias_regularizer", options_.bias_regularizer.config()},
-            {"activity_regularizer", options_.activity_regularizer.config()},
-            {"depthwise_constraint", nullptr},
-            {"bias_constraint", nullptr}};
+    return config_with({{"depth_multiplier", options_.depth_multiplier},
+                        {"depthwise_initializer", options_.depthwise_initializer.config()},
+                        {"depthwise_regularizer", options_.depthwise_regularizer.config()},
+                        {"depthwise_constraint", nullptr}});
   }
   Shape output_shape(std::span<const Shape> inputs) const override {
     const Shape& input = only_input(label_of(*this), inputs);
@@ -126,55 +131,32 @@ class DepthwiseConv2DLayer : public Layer {
                         {window_.size[0], window_.size[1], channels, options_.depth_multiplier},
                         options_.depthwise_initializer,
                         options_.depthwise_regularizer});
-    if (options_.use_bias)
-      weights_.push_back(
-          {"bias", {channels * options_.depth_multiplier}, options_.bias_initializer, options_.bias_regularizer});
+    add_bias(channels * options_.depth_multiplier);
   }
   ValueId call(LayerContext& context, std::span<const ValueId> inputs) const override {
-    const auto bias = options_.use_bias ? std::optional(context.weight(1)) : std::nullopt;
-    const ValueId y = depthwise(context, inputs[0], window_, context.weight(0), bias);
-    return finish(context, y, options_.activation, options_.activity_regularizer);
+    std::vector<ValueId> arguments{inputs[0], context.weight(0)};
+    append_bias(context, arguments, 1);
+    return finish(context, depthwise(context, std::move(arguments)));
   }
-
- private:
-  DepthwiseConv2DOptions options_;
-  Window window_;
 };
 
-class SeparableConv2DLayer : public Layer {
+class SeparableConv2DLayer : public ConvolutionLayer<SeparableConv2DOptions> {
  public:
   SeparableConv2DLayer(int filters, std::array<int, 2> kernel_size, SeparableConv2DOptions options)
-      : filters_(filters),
-        options_(std::move(options)),
-        window_{kernel_size, options_.strides, options_.dilation_rate, options_.padding == "same"} {
-    name = options_.name;
+      : ConvolutionLayer("SeparableConv2D", kernel_size, std::move(options)), filters_(filters) {
     if (filters < 1 || options_.depth_multiplier < 1)
       fail("SeparableConv2D", "filters and depth_multiplier must be positive. Got {} and {}.", filters,
            options_.depth_multiplier);
-    check_window("SeparableConv2D", window_, options_.padding);
-    check_activation("SeparableConv2D", options_.activation);
   }
-  std::string class_name() const override { return "SeparableConv2D"; }
   Json config() const override {
-    return {{"filters", filters_},
-            {"kernel_size", window_.size},
-            {"strides", window_.strides},
-            {"padding", options_.padding},
-            {"data_format", "channels_last"},
-            {"dilation_rate", window_.dilations},
-            {"depth_multiplier", options_.depth_multiplier},
-            {"activation", canonical_activation(options_.activation)},
-            {"use_bias", options_.use_bias},
-            {"depthwise_initializer", options_.depthwise_initializer.config()},
-            {"pointwise_initializer", options_.pointwise_initializer.config()},
-            {"bias_initializer", options_.bias_initializer.config()},
-            {"depthwise_regularizer", options_.depthwise_regularizer.config()},
-            {"pointwise_regularizer", options_.pointwise_regularizer.config()},
-            {"bias_regularizer", options_.bias_regularizer.config()},
-            {"activity_regularizer", options_.activity_regularizer.config()},
-            {"depthwise_constraint", nullptr},
-            {"pointwise_constraint", nullptr},
-            {"bias_constraint", nullptr}};
+    return config_with({{"filters", filters_},
+                        {"depth_multiplier", options_.depth_multiplier},
+                        {"depthwise_initializer", options_.depthwise_initializer.config()},
+                        {"pointwise_initializer", options_.pointwise_initializer.config()},
+                        {"depthwise_regularizer", options_.depthwise_regularizer.config()},
+                        {"pointwise_regularizer", options_.pointwise_regularizer.config()},
+                        {"depthwise_constraint", nullptr},
+                        {"pointwise_constraint", nullptr}});
   }
   Shape output_shape(std::span<const Shape> inputs) const override {
     return window_output_shape(label_of(*this), window_, only_input(label_of(*this), inputs), filters_);
@@ -189,20 +171,16 @@ class SeparableConv2DLayer : public Layer {
                         {1, 1, channels * options_.depth_multiplier, filters_},
                         options_.pointwise_initializer,
                         options_.pointwise_regularizer});
-    if (options_.use_bias) weights_.push_back({"bias", {filters_}, options_.bias_initializer, options_.bias_regularizer});
+    add_bias(filters_);
   }
   ValueId call(LayerContext& context, std::span<const ValueId> inputs) const override {
-    const ValueId spatial = depthwise(context, inputs[0], window_, context.weight(0), std::nullopt);
-    std::vector<ValueId> arguments{spatial, context.weight(1)};
-    if (options_.use_bias) arguments.push_back(context.weight(2));
-    const ValueId y = context.graph().add1(op::Conv2D{}, std::move(arguments));
-    return finish(context, y, options_.activation, options_.activity_regularizer);
+    std::vector<ValueId> arguments{depthwise(context, {inputs[0], context.weight(0)}), context.weight(1)};
+    append_bias(context, arguments, 2);
+    return finish(context, context.graph().add1(op::Conv2D{}, std::move(arguments)));
   }
 
  private:
   int filters_;
-  SeparableConv2DOptions options_;
-  Window window_;
 };
 
 // What the three read alike.

@@ -166,11 +166,6 @@ class PermuteLayer : public Layer {
   std::vector<int> dims_;
 };
 
-LayerHandle named(LayerPtr layer, NameOption options) {
-  layer->name = std::move(options.name);
-  return layer;
-}
-
 }  // namespace
 
 LayerHandle Dense(int units, DenseOptions options) { return LayerPtr(std::make_shared<DenseLayer>(units, std::move(options))); }

@@ -1,10 +1,18 @@
-// From a config to a layer: one function a family, used by registry.cpp.
+// How layers are made: from a config, one function a family (used by registry.cpp); by name.
 #pragma once
 
+#include <utility>
+
 #include "tutti/nn/layer.h"
+#include "tutti/nn/layers.h"
 #include "tutti/nn/layers/config_reader.h"
 
 namespace tutti {
+
+inline LayerHandle named(LayerPtr layer, NameOption options) {
+  layer->name = std::move(options.name);
+  return layer;
+}
 
 LayerPtr dense_from_config(ConfigReader& reader);
 LayerPtr activation_from_config(ConfigReader& reader);

@@ -101,11 +101,6 @@ class UpSampling2DLayer : public Layer {
   std::array<int, 2> size_;
 };
 
-LayerHandle named(LayerPtr layer, NameOption options) {
-  layer->name = std::move(options.name);
-  return layer;
-}
-
 }  // namespace
 
 LayerHandle ZeroPadding2D(Border padding, NameOption options) {

@@ -78,9 +78,7 @@ class ConcatenateLayer : public Layer {
 };
 
 LayerHandle merge(const char* class_name, NameOption options) {
-  LayerPtr layer = std::make_shared<MergeLayer>(class_name);
-  layer->name = std::move(options.name);
-  return layer;
+  return named(std::make_shared<MergeLayer>(class_name), std::move(options));
 }
 
 }  // namespace
@@ -92,9 +90,7 @@ LayerHandle Average(NameOption options) { return merge("Average", std::move(opti
 LayerHandle Maximum(NameOption options) { return merge("Maximum", std::move(options)); }
 LayerHandle Minimum(NameOption options) { return merge("Minimum", std::move(options)); }
 LayerHandle Concatenate(int axis, NameOption options) {
-  LayerPtr layer = std::make_shared<ConcatenateLayer>(axis);
-  layer->name = std::move(options.name);
-  return layer;
+  return named(std::make_shared<ConcatenateLayer>(axis), std::move(options));
 }
 
 LayerPtr merge_from_config(ConfigReader& reader) { return std::make_shared<MergeLayer>(reader.class_name()); }
