@@ -17,11 +17,27 @@ function(tutti_add_unit_tests)
   endforeach()
 endfunction()
 
-# tutti_add_test(NAME SOURCES...): a GoogleTest program, each of its tests known to ctest.
-function(tutti_add_test name)
+# tutti_test_program(NAME SOURCES...): a GoogleTest program; all of them share one precompiled header.
+function(tutti_test_program name)
   add_executable(${name} ${ARGN})
-  target_link_libraries(${name} PRIVATE tutti tutti_warnings nlohmann_json::nlohmann_json GTest::gmock GTest::gtest_main)
+  target_link_libraries(${name} PRIVATE tutti tutti_warnings nlohmann_json::nlohmann_json GTest::gmock)
   target_compile_definitions(${name} PRIVATE TUTTI_SOURCE_DIR="${CMAKE_SOURCE_DIR}" TUTTI_BINARY_DIR="${CMAKE_BINARY_DIR}")
+  get_property(first GLOBAL PROPERTY tutti_first_test)
+  if(first)
+    target_precompile_headers(${name} REUSE_FROM ${first})
+    if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+      target_compile_options(${name} PRIVATE -fpch-preprocess)
+    endif()
+  else()
+    tutti_precompile(${name} <gmock/gmock.h>)
+    set_property(GLOBAL PROPERTY tutti_first_test ${name})
+  endif()
+endfunction()
+
+# tutti_add_test(NAME SOURCES...): the same, each of its tests known to ctest.
+function(tutti_add_test name)
+  tutti_test_program(${name} ${ARGN})
+  target_link_libraries(${name} PRIVATE GTest::gtest_main)
   gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60
     PROPERTIES TIMEOUT 300 SKIP_REGULAR_EXPRESSION "\\[  SKIPPED \\]")
 endfunction()

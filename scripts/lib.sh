@@ -39,8 +39,6 @@ build() {
   shift
   while [ $# -gt 0 ] && [ "$1" != -- ]; do options+=("$1"); shift; done
   [ $# -gt 0 ] && shift
-  # Objects of one checkout serve another.
-  export CCACHE_BASEDIR=$root CCACHE_NOHASHDIR=1
   cmake --preset "$preset" "${options[@]}" >"$root/build/$preset-configure.log" 2>&1 ||
     { cat "$root/build/$preset-configure.log" >&2; die "cmake failed"; }
   cmake --build "build/$preset" ${1:+--target "$@"}

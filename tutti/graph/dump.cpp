@@ -28,7 +28,7 @@ std::string count(std::size_t number, std::string_view noun) {
 }
 
 // A Graphviz string: quotes and backslashes escaped.
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
   std::string result = "\"";
   for (const char c : text) {
     if (c == '\n') {
@@ -73,17 +73,17 @@ std::string dump_dot(const Graph& graph) {
   std::string text = "digraph tutti {\n  node [shape=box, fontname=\"sans-serif\", fontsize=10];\n";
   const auto source = [&](const NamedValue& value, std::string_view style) {
     text += fmt::format("  v{} [label={}, {}];\n", value.value,
-                        quoted(fmt::format("{}\n{}", value.name, to_string(graph.type(value.value)))), style);
+                        in_quotes(fmt::format("{}\n{}", value.name, to_string(graph.type(value.value)))), style);
   };
   const auto edge = [&](ValueId from, const std::string& to, std::string_view style) {
-    text += fmt::format("  {} -> {} [label={}{}];\n", origin(graph, from), to, quoted(to_string(graph.shape(from))), style);
+    text += fmt::format("  {} -> {} [label={}{}];\n", origin(graph, from), to, in_quotes(to_string(graph.shape(from))), style);
   };
   for (const NamedValue& input : graph.inputs()) source(input, "shape=ellipse");
   for (const Variable& variable : graph.variables())
     source({variable.name, variable.value}, "shape=cylinder, style=filled, fillcolor=lightgrey");
   for (std::size_t index = 0; index < graph.nodes().size(); ++index) {
     const Node& node = graph.nodes()[index];
-    text += fmt::format("  n{} [label={}];\n", index, quoted(title(node.op)));
+    text += fmt::format("  n{} [label={}];\n", index, in_quotes(title(node.op)));
     for (const ValueId input : node.inputs) edge(input, fmt::format("n{}", index), "");
   }
   for (const Update& update : graph.updates()) {
@@ -92,7 +92,7 @@ std::string dump_dot(const Graph& graph) {
   }
   for (std::size_t index = 0; index < graph.outputs().size(); ++index) {
     const NamedValue& output = graph.outputs()[index];
-    text += fmt::format("  o{} [label={}, shape=ellipse, style=bold];\n", index, quoted(output.name));
+    text += fmt::format("  o{} [label={}, shape=ellipse, style=bold];\n", index, in_quotes(output.name));
     edge(output.value, fmt::format("o{}", index), "");
   }
   return text + "}\n";

@@ -2,6 +2,7 @@
 // known; a model makes one graph for each batch size and purpose (training, evaluation, prediction).
 #pragma once
 
+#include <deque>
 #include <optional>
 #include <span>
 #include <string>
@@ -60,9 +61,9 @@ class Graph {
   // Names a value that runs may fetch: only outputs are kept to the end of a run.
   void output(std::string name, ValueId value);
 
-  const std::vector<Value>& values() const { return values_; }
-  const std::vector<Node>& nodes() const { return nodes_; }
-  const std::vector<Variable>& variables() const { return variables_; }
+  const std::deque<Value>& values() const { return values_; }
+  const std::deque<Node>& nodes() const { return nodes_; }
+  const std::deque<Variable>& variables() const { return variables_; }
   const std::vector<Update>& updates() const { return updates_; }
   const std::vector<NamedValue>& inputs() const { return inputs_; }
   const std::vector<NamedValue>& outputs() const { return outputs_; }
@@ -80,9 +81,10 @@ class Graph {
   // Error if there is no such value.
   void check_value(std::string_view where, ValueId value) const;
 
-  std::vector<Value> values_;
-  std::vector<Node> nodes_;
-  std::vector<Variable> variables_;
+  // Deques: what the functions above return by reference stays where it is while the graph grows.
+  std::deque<Value> values_;
+  std::deque<Node> nodes_;
+  std::deque<Variable> variables_;
   std::vector<Update> updates_;
   std::vector<NamedValue> inputs_, outputs_;
 };

@@ -63,7 +63,7 @@ std::string json_text(const Json& value) {
   constexpr std::size_t kLength = 200;
   if (is_deeper_than(value, kLevels)) return "a deeply nested value";
   std::string text = value.dump(-1, ' ', true, Json::error_handler_t::replace);
-  if (text.size() > kLength) text = text.substr(0, kLength) + "...";
+  if (text.size() > kLength) text.replace(kLength, std::string::npos, "...");
   return text;
 }
 

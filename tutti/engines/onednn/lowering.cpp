@@ -170,7 +170,7 @@ bool Lowering::inputs_defined(const Node& node) const {
   return std::all_of(node.inputs.begin(), node.inputs.end(), [this](ValueId v) { return !copies_[index(v)].empty(); });
 }
 
-void Lowering::mark_lowered(const Node& node) { lowered_[index(static_cast<int>(&node - graph_.nodes().data()))] = 1; }
+void Lowering::mark_lowered(const Node& node) { lowered_[index(graph_.values()[index(node.outputs.front())].producer)] = 1; }
 
 const Node* Lowering::ready_consumer(ValueId value, const std::function<bool(const Node&)>& wanted) const {
   for (const int consumer : consumers_[index(value)]) {

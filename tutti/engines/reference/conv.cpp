@@ -54,20 +54,31 @@ void conv(const Conv2D& op, In in, Out out) {
   store(sums, out[0].as<T>());
 }
 
+// Each tap of the kernel transposed: (taps, groups, c_out / groups, c_in / groups), so that the loops below run like those
+// above.
+template <class T>
+std::vector<T> transposed(const T* kernel, std::int64_t taps, const Channels& c) {
+  std::vector<T> result(static_cast<std::size_t>(taps * c.in_group * c.out));
+  for (std::int64_t tap = 0; tap < taps; ++tap)
+    for (std::int64_t i = 0; i < c.in_group; ++i)
+      for (std::int64_t o = 0; o < c.out; ++o)
+        result[static_cast<std::size_t>((tap * c.out + o) * c.in_group + i)] = kernel[(tap * c.in_group + i) * c.out + o];
+  return result;
+}
+
 template <class T>
 void conv_input_grad(const Conv2DInputGrad& op, In in, Out out) {
   const Channels c = channels_of(op, *out[0].shape, *in[0].shape);
-  const T *dy = in[0].as<T>(), *kernel = in[1].as<T>();
+  const Shape& kernel_shape = *in[1].shape;
+  const T* dy = in[0].as<T>();
+  const std::vector<T> kernel = transposed(in[1].as<T>(), kernel_shape[0] * kernel_shape[1], c);
   std::vector<double> sums(static_cast<std::size_t>(elements(out[0])), 0.0);
-  for_each_tap(op, *out[0].shape, *in[1].shape, *in[0].shape, [&](std::int64_t from, std::int64_t to, std::int64_t tap) {
-    for (std::int64_t i = 0; i < c.in_group; ++i) {
-      const T* weights = kernel + (tap * c.in_group + i) * c.out;
-      for (std::int64_t group = 0; group < c.groups; ++group) {
-        double sum = 0.0;
-        for (std::int64_t o = group * c.out_group; o < (group + 1) * c.out_group; ++o)
-          sum += static_cast<double>(dy[to * c.out + o]) * weights[o];
-        sums[static_cast<std::size_t>(from * c.in + group * c.in_group + i)] += sum;
-      }
+  for_each_tap(op, *out[0].shape, kernel_shape, *in[0].shape, [&](std::int64_t from, std::int64_t to, std::int64_t tap) {
+    for (std::int64_t o = 0; o < c.out; ++o) {
+      const T* weights = &kernel[static_cast<std::size_t>((tap * c.out + o) * c.in_group)];
+      const double value = dy[to * c.out + o];
+      double* sum = &sums[static_cast<std::size_t>(from * c.in + o / c.out_group * c.in_group)];
+      for (std::int64_t i = 0; i < c.in_group; ++i) sum[i] += value * weights[i];
     }
   });
   store(sums, out[0].as<T>());
