@@ -8,8 +8,7 @@ endfunction()
 
 # One test program for each part that has tests: test_base, test_graph, ...; *_test.cpp beside their sources.
 function(tutti_add_unit_tests)
-  file(GLOB parts RELATIVE ${CMAKE_SOURCE_DIR}/tutti ${CMAKE_SOURCE_DIR}/tutti/*)
-  foreach(part ${parts})
+  foreach(part ${TUTTI_PARTS})
     file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tutti/${part}/*_test.cpp)
     if(sources)
       tutti_add_test(test_${part} ${sources})

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <span>
+#include <vector>
 
 #include "tutti/engine/engine.h"
 
@@ -58,6 +59,11 @@ void run(const NadamProduct& op, In in, Out out);
 void run(const RmspropUpdate& op, In in, Out out);
 void run(const AdagradUpdate& op, In in, Out out);
 void run(const Increment& op, In in, Out out);
+
+template <class T>
+std::vector<double> widened(const T* values, std::int64_t count) {
+  return std::vector<double>(values, values + count);
+}
 
 // Calls body(T{}) with T float or double.
 template <class Body>

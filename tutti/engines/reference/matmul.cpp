@@ -1,3 +1,4 @@
+#include "tutti/base/parallel.h"
 #include "tutti/engines/reference/kernels.h"
 
 namespace tutti::reference {
@@ -10,16 +11,21 @@ void matmul(const MatMul& op, In in, Out out) {
   const std::int64_t a_row = op.transpose_a ? 1 : a_shape[1], a_column = op.transpose_a ? a_shape[1] : 1;
   const std::int64_t b_row = op.transpose_b ? 1 : b_shape[1], b_column = op.transpose_b ? b_shape[1] : 1;
   const T *a = in[0].as<T>(), *b = in[1].as<T>(), *bias = in.size() > 2 ? in[2].as<T>() : nullptr;
-  std::vector<double> sums(static_cast<std::size_t>(n));
-  for (std::int64_t i = 0; i < m; ++i) {
-    for (std::int64_t j = 0; j < n; ++j) sums[static_cast<std::size_t>(j)] = bias ? bias[j] : 0.0;
-    for (std::int64_t p = 0; p < k; ++p) {
-      const double value = a[i * a_row + p * a_column];
-      const T* b_values = b + p * b_row;
-      for (std::int64_t j = 0; j < n; ++j) sums[static_cast<std::size_t>(j)] += value * b_values[j * b_column];
+  std::vector<double> rows(static_cast<std::size_t>(k * n));  // of b: (k, n)
+  for (std::int64_t p = 0; p < k; ++p)
+    for (std::int64_t j = 0; j < n; ++j) rows[static_cast<std::size_t>(p * n + j)] = b[p * b_row + j * b_column];
+  parallel_for(0, m, 1, [&](std::int64_t begin, std::int64_t end) {
+    std::vector<double> sums(static_cast<std::size_t>(n));
+    for (std::int64_t i = begin; i < end; ++i) {
+      for (std::int64_t j = 0; j < n; ++j) sums[static_cast<std::size_t>(j)] = bias ? bias[j] : 0.0;
+      for (std::int64_t p = 0; p < k; ++p) {
+        const double value = a[i * a_row + p * a_column];
+        const double* row = &rows[static_cast<std::size_t>(p * n)];
+        for (std::int64_t j = 0; j < n; ++j) sums[static_cast<std::size_t>(j)] += value * row[j];
+      }
+      store(sums, out[0].as<T>() + i * n);
     }
-    store(sums, out[0].as<T>() + i * n);
-  }
+  });
 }
 
 }  // namespace
