@@ -10,6 +10,9 @@
 
 namespace tutti {
 
+// activity_regularizer, where a layer has one: the penalty of its output, divided by the batch size as in Keras 3 (Keras 2.0 to
+// 2.3 did not divide).
+
 // --- Core ---
 struct DenseOptions {
   std::string activation = {};  // "" is linear

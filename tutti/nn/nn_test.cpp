@@ -228,6 +228,16 @@ TEST(Model, SaysWhatIsWrong) {
   EXPECT_THROW(model.fit(Tensor({3, 4}), Tensor({3}, DType::kInt32), {.batch_size = 0, .verbose = 0}), Error);
 }
 
+// Keras 3: layer.py divides the penalty of an output by the batch size.
+TEST(Model, TheActivityPenaltyIsOfTheMeanSample) {
+  Model model = Sequential({Input({3}), Dense(2, {.activity_regularizer = L1L2(0.25, 0.5)})});
+  model.compile({.optimizer = "sgd", .loss = "mse", .engine = "reference"});
+  const Tensor x = random_tensor({4, 3}, 1), y = model.predict(x);
+  double penalty = 0;
+  for (const float value : y.data<float>()) penalty += 0.25 * std::abs(value) + 0.5 * value * value;
+  EXPECT_NEAR(model.evaluate(x, y).at("loss"), penalty / 4, 1e-6);
+}
+
 TEST(Model, ASharedLayerHasOneSetOfWeights) {
   const Symbol a = Input({4}), b = Input({4});
   LayerHandle shared = Dense(3);

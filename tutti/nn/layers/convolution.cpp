@@ -3,6 +3,7 @@
 #include "tutti/nn/layers/activations.h"
 #include "tutti/nn/layers/factories.h"
 #include "tutti/nn/layers/geometry.h"
+#include "tutti/nn/layers/penalty.h"
 
 namespace tutti {
 namespace {
@@ -59,8 +60,7 @@ class ConvolutionLayer : public Layer {
   // Activation and its penalty.
   ValueId finish(LayerContext& context, ValueId y) const {
     y = apply_activation(context.graph(), options_.activation, y);
-    const Regularizer& penalty = options_.activity_regularizer;
-    if (!penalty.empty()) add_penalty(context, y, penalty.l1, penalty.l2);
+    add_activity_penalty(context, y, options_.activity_regularizer);
     return y;
   }
 
@@ -200,16 +200,6 @@ void read_common(ConfigReader& reader, Options& options) {
 }
 
 }  // namespace
-
-void add_penalty(LayerContext& context, ValueId y, double l1, double l2) {
-  Graph& graph = context.graph();
-  const auto add = [&](op::ReduceKind kind, double factor) {
-    if (factor != 0.0)
-      context.add_loss(graph.add1(op::Affine{.scale = factor}, {graph.add1(op::Reduce{kind, {}, false}, {y})}));
-  };
-  add(op::ReduceKind::kSumAbs, l1);
-  add(op::ReduceKind::kSumSquares, l2);
-}
 
 LayerHandle Conv2D(int filters, std::array<int, 2> kernel_size, Conv2DOptions options) {
   return LayerPtr(std::make_shared<Conv2DLayer>(filters, kernel_size, std::move(options)));

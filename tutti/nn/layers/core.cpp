@@ -3,6 +3,7 @@
 #include "tutti/nn/layers/activations.h"
 #include "tutti/nn/layers/factories.h"
 #include "tutti/nn/layers/geometry.h"
+#include "tutti/nn/layers/penalty.h"
 
 namespace tutti {
 namespace {
@@ -49,8 +50,7 @@ class DenseLayer : public Layer {
     shape[-1] = units_;
     if (shape.rank() != 2) y = graph.add1(op::Reshape{shape}, {y});
     y = apply_activation(graph, options_.activation, y);
-    if (!options_.activity_regularizer.empty())
-      add_penalty(context, y, options_.activity_regularizer.l1, options_.activity_regularizer.l2);
+    add_activity_penalty(context, y, options_.activity_regularizer);
     return y;
   }
 

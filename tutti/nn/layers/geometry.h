@@ -73,7 +73,4 @@ std::string label_of(const L& layer) {
   return layer.name.empty() ? layer.class_name() : fmt::format("{} {}", layer.class_name(), layer.name);
 }
 
-// Adds l1 * sum |y| + l2 * sum y^2 to the loss.
-void add_penalty(LayerContext& context, ValueId y, double l1, double l2);
-
 }  // namespace tutti
