@@ -10,6 +10,7 @@
 
 #include "tutti/graph/graph.h"
 #include "tutti/nn/json.h"
+#include "tutti/tensor/tensor.h"
 
 namespace tutti {
 
@@ -33,6 +34,8 @@ class OptimizerRule {
   virtual double slot_initial_value() const { return 0.0; }
   // Scalars of the whole optimizer beside iteration and learning_rate (Nadam's "u_product", initially 1).
   virtual std::vector<std::string> scalars() const { return {}; }
+  // What scalars() are after so many steps: for files that lack them.
+  virtual std::vector<Tensor> scalars_after(std::int64_t /*steps*/) const { return {}; }
   struct Call {
     Graph& graph;
     ValueId weight, gradient, learning_rate, step;  // lr float32 (), step int64 ()

@@ -1,7 +1,7 @@
 // The optimizer's state in the order of each Keras.
 //   Keras 3:             iteration, learning_rate, slots (weight by weight, or slot by slot), further scalars
 //   TensorFlow 2.11 on:  as Keras 3
-//   Keras 2, TF 2:       iterations, further scalars, slots slot by slot, for Adam then one vhat a weight
+//   Keras 2, TF 2:       iterations, further scalars (not written by us), slots slot by slot, for Adam then one vhat a weight
 //   Keras up to 2.0.5:   the same, but the weights sorted by name
 //   RMSprop and Adagrad up to 2.2.4: no iterations
 #include <algorithm>
@@ -74,10 +74,9 @@ class StateReader {
     interleaved_ = has_rate && rule_.slots_interleaved();
     if (next < scalars_.size()) state_.step = static_cast<std::int64_t>(scalars_[next++].value.item());
     if (has_rate) state_.learning_rate = scalars_[next++].value.item();
-    const std::vector<std::string> names = rule_.scalars();
-    for (std::size_t i = 0; i < names.size(); ++i) {
-      // Absent before Keras 2.3: the product starts anew.
-      state_.scalars.push_back(next < scalars_.size() ? scalars_[next++].value.cast(DType::kFloat32) : Tensor::scalar(1.0f));
+    // Absent before Keras 2.3 and in our portable files.
+    for (const Tensor& computed : rule_.scalars_after(state_.step)) {
+      state_.scalars.push_back(next < scalars_.size() ? scalars_[next++].value.cast(DType::kFloat32) : computed);
     }
   }
 
@@ -194,9 +193,7 @@ class StateWriter {
     if (!old || (class_name != "RMSprop" && class_name != "Adagrad")) {
       add(class_name + "/iterations:0", old ? Tensor::scalar(static_cast<float>(state_.step)) : Tensor::scalar(state_.step));
     }
-    if (!old) {
-      for (const Tensor& scalar : state_.scalars) add(class_name + "/m_schedule:0", scalar);
-    }
+    // No m_schedule of Nadam: Keras 3 would take the second scalar for the learning rate.
     const std::vector<std::string> kinds = rule_.slots();
     for (std::size_t kind = 0; kind < kinds.size(); ++kind) {
       for (std::size_t i = 0; i < weights_.size(); ++i) {

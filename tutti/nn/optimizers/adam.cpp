@@ -1,4 +1,6 @@
 // Adam, AdamW, Nadam.
+#include <algorithm>
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "tutti/base/error.h"
@@ -48,6 +50,15 @@ class NadamRule : public OptimizerRule {
     return call.graph.add(
         op::NadamUpdate{options_.beta_1, options_.beta_2, options_.epsilon, call.weight_decay},
         {call.weight, call.gradient, call.learning_rate, call.step, call.slots[0], call.slots[1], call.scalars[0]});
+  }
+  // As op::NadamProduct: rounded to float32 at each step.
+  std::vector<Tensor> scalars_after(std::int64_t steps) const override {
+    constexpr std::int64_t kConstantFrom = 1000;  // 0.96^1000 is below float64's precision: all later factors are beta_1
+    float product = 1.0f;
+    for (std::int64_t step = 1; step <= std::min(steps, kConstantFrom); ++step)
+      product = static_cast<float>(product * (options_.beta_1 * (1 - 0.5 * std::pow(0.96, static_cast<double>(step)))));
+    const auto rest = static_cast<double>(std::max<std::int64_t>(0, steps - kConstantFrom));
+    return {Tensor::scalar(static_cast<float>(product * std::pow(options_.beta_1, rest)))};
   }
   std::vector<ValueId> update_scalars(Graph& graph, ValueId step, std::span<const ValueId> scalars) const override {
     return {graph.add1(op::NadamProduct{options_.beta_1}, {scalars[0], step})};
