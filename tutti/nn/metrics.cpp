@@ -43,12 +43,17 @@ class MeanMetric : public Metric {
  public:
   // The sum over the rows of one batch.
   using BatchSum = std::function<double(const Tensor& prediction, const Tensor& target)>;
-  MeanMetric(std::string name, std::string class_name, bool maximize, BatchSum sum)
-      : name_(std::move(name)), class_name_(std::move(class_name)), maximize_(maximize), sum_of_(std::move(sum)) {}
+  MeanMetric(std::string name, std::string class_name, bool maximize, BatchSum sum, Json options = Json::object())
+      : name_(std::move(name)),
+        class_name_(std::move(class_name)),
+        maximize_(maximize),
+        sum_of_(std::move(sum)),
+        options_(std::move(options)) {}
   std::string name() const override { return name_; }
   Json config() const override {
-    return {
-        {"module", "keras.metrics"}, {"class_name", class_name_}, {"config", {{"name", name_}}}, {"registered_name", nullptr}};
+    Json config = {{"name", name_}};
+    config.update(options_);
+    return {{"module", "keras.metrics"}, {"class_name", class_name_}, {"config", config}, {"registered_name", nullptr}};
   }
   void reset() override { sum_ = rows_ = 0; }
   void update(const Tensor& prediction, const Tensor& target) override {
@@ -62,6 +67,7 @@ class MeanMetric : public Metric {
   std::string name_, class_name_;
   bool maximize_;
   BatchSum sum_of_;
+  Json options_;  // beside the name
   double sum_ = 0, rows_ = 0;
 };
 
@@ -172,17 +178,17 @@ MetricPtr make_metric(std::string_view given, const LossFunction& loss) {
   if (name == "categorical_accuracy") return std::make_shared<MeanMetric>(name, "CategoricalAccuracy", true, correct_classes);
   if (name == "sparse_categorical_accuracy")
     return std::make_shared<MeanMetric>(name, "SparseCategoricalAccuracy", true, correct_classes);
-  const auto top_k = [&](const std::string& label, const char* class_name, std::int64_t k) {
-    return std::make_shared<MeanMetric>(label, class_name, true, [k](const Tensor& prediction, const Tensor& target) {
-      return in_top_k(prediction, target, k);
-    });
+  const auto top_k = [&](const std::string& label, const char* class_name, std::int64_t k, Json options = Json::object()) {
+    const auto hits = [k](const Tensor& prediction, const Tensor& target) { return in_top_k(prediction, target, k); };
+    return std::make_shared<MeanMetric>(label, class_name, true, hits, std::move(options));
   };
   if (name == "top_k_categorical_accuracy") return top_k(name, "TopKCategoricalAccuracy", 5);
   if (name == "sparse_top_k_categorical_accuracy") return top_k(name, "SparseTopKCategoricalAccuracy", 5);
   if (name.starts_with("top_")) {  // "top_3_accuracy"
     int k = 0;
     const auto [end, code] = std::from_chars(name.data() + 4, name.data() + name.size(), k);
-    if (code == std::errc() && k > 0 && std::string_view(end) == "_accuracy") return top_k(name, "TopKCategoricalAccuracy", k);
+    if (code == std::errc() && k > 0 && std::string_view(end) == "_accuracy")
+      return top_k(name, loss.is_sparse() ? "SparseTopKCategoricalAccuracy" : "TopKCategoricalAccuracy", k, {{"k", k}});
   }
   if (name == "precision" || name == "recall") return std::make_shared<PrecisionOrRecall>(name == "precision");
   if (name == "mse" || name == "mean_squared_error")
