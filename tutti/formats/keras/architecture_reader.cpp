@@ -279,6 +279,36 @@ class FunctionalBuilder {
   std::deque<std::size_t> ready_;
 };
 
+// "hard_sigmoid" in any of the ways of writing an activation.
+bool is_hard_sigmoid(const Json& activation) {
+  const Json name = "hard_sigmoid";
+  if (!activation.is_object()) return activation == name;
+  return activation.value("class_name", Json()) == name || activation.value("config", Json()) == name;
+}
+
+// Puts Keras 2's hard_sigmoid into the layers that mean it: all of an old Keras, or those that `marked` names.
+void set_old_hard_sigmoid(Json& body, bool old_keras, const std::set<std::string>& marked) {
+  Json* layers = &body;
+  if (body.is_object() && body.contains("layers")) layers = &body["layers"];
+  if (!layers->is_array()) return;
+  for (Json& layer : *layers) {
+    if (!layer.is_object() || !layer.contains("config") || !layer["config"].is_object()) continue;
+    Json& config = layer["config"];
+    if (!config.contains("activation") || !is_hard_sigmoid(config["activation"])) continue;
+    if (old_keras || marked.contains(config.value("name", std::string()))) config["activation"] = kHardSigmoid2;
+  }
+}
+
+std::set<std::string> marked_layers(const Json& config) {
+  std::set<std::string> names;
+  const Json ours = config.value(kTuttiKey, Json::object());
+  const Json marked = ours.is_object() ? ours.value(kHardSigmoid2, Json::array()) : Json::array();
+  for (const Json& name : marked) {
+    if (name.is_string()) names.insert(name.get<std::string>());
+  }
+  return names;
+}
+
 }  // namespace
 
 Json parse_json(std::string_view text, std::string_view where) {
@@ -294,9 +324,10 @@ Json parse_json(std::string_view text, std::string_view where) {
   }
 }
 
-Model build_model(const Json& config, std::int64_t max_parameters) try {
+Model build_model(const Json& config, std::int64_t max_parameters, bool old_keras) try {
   const std::string class_name = text_member(config, "class_name", "model_config");
-  const Json& body = member(config, "config", "model_config");
+  Json body = member(config, "config", "model_config");
+  set_old_hard_sigmoid(body, old_keras, marked_layers(config));
   if (class_name == "Sequential") return build_sequential(body, Budget(max_parameters));
   if (class_name != "Model" && class_name != "Functional") {
     fail("model_config", "tutti does not have the model class {}. Expected Sequential, Functional or Model.", class_name);

@@ -32,8 +32,11 @@ const std::map<std::string, std::string>& named_initializers() {
 }
 
 // {"module", "class_name", "config", ...} of Keras 3 in the words of Keras 2.
-Json portable_object(const Json& value) {
+Json portable_object(const Json& value, KerasDialect dialect) {
   const std::string class_name = value["class_name"];
+  if (class_name == "LecunNormal" && dialect == KerasDialect::kKeras20) {  // Keras 2.0.5 does not have it
+    return {{"class_name", "VarianceScaling"}, {"config", {{"scale", 1.0}, {"mode", "fan_in"}, {"distribution", "normal"}}}};
+  }
   const auto named = named_initializers().find(class_name);
   if (named != named_initializers().end()) return named->second;
   Json config = Json::object();
@@ -43,8 +46,9 @@ Json portable_object(const Json& value) {
   if (class_name == "L1" || class_name == "L2" || class_name == "L1L2") {
     return {{"class_name", "L1L2"}, {"config", {{"l1", config.value("l1", 0.0)}, {"l2", config.value("l2", 0.0)}}}};
   }
-  // Keras 2 before TensorFlow's only knows "normal", which all others understand as truncated.
-  if (class_name == "VarianceScaling" && config["distribution"] == "truncated_normal") config["distribution"] = "normal";
+  // Keras 2 before TensorFlow's only knows "normal", which all others understand as truncated. For "untruncated_normal" it is
+  // the nearest that all load; it matters only to who initialises anew.
+  if (class_name == "VarianceScaling" && config["distribution"] != "uniform") config["distribution"] = "normal";
   return {{"class_name", class_name}, {"config", config}};
 }
 
@@ -55,18 +59,23 @@ bool is_new_default(const std::string& class_name, const std::string& key, const
       {"renorm", false}, {"renorm_momentum", 0.99}, {"quantization_config", nullptr}};
   const auto found = kDefaults.find(key);
   if (found != kDefaults.end()) return found->second == value;
+  if (class_name == "Flatten") return key == "data_format" && value == "channels_last";  // since Keras 2.1.5
   const bool depthwise = class_name == "DepthwiseConv2D" || class_name == "SeparableConv2D";
   return depthwise && key == "dilation_rate" && value == Json({1, 1});
 }
 
-Json portable_layer_config(const Layer& layer) {
-  Json config = {{"name", layer.name}, {"trainable", layer.trainable}};
+// Keras 3's SpatialDropout2D takes neither "trainable" nor an input shape.
+bool takes_common_keys(const Layer& layer) { return layer.class_name() != "SpatialDropout2D"; }
+
+Json portable_layer_config(const Layer& layer, KerasDialect dialect) {
+  Json config = {{"name", layer.name}};
+  if (takes_common_keys(layer)) config["trainable"] = layer.trainable;
   const Json own = layer.config();
   for (const auto& [key, value] : own.items()) {
     // Keras never minds the absence of a key whose value is null.
     if (value.is_null() || is_new_default(layer.class_name(), key, value)) continue;
     const bool slope = layer.class_name() == "LeakyReLU" && key == "negative_slope";
-    config[slope ? "alpha" : key] = value.is_object() && value.contains("class_name") ? portable_object(value) : value;
+    config[slope ? "alpha" : key] = value.is_object() && value.contains("class_name") ? portable_object(value, dialect) : value;
   }
   return config;
 }
@@ -75,6 +84,7 @@ class ModelWriter {
  public:
   ModelWriter(const Model& model, KerasDialect dialect, bool with_modules)
       : model_(model),
+        dialect_(dialect),
         version_3_(dialect == KerasDialect::kKeras3),
         bare_list_(dialect == KerasDialect::kKeras20),
         with_modules_(with_modules) {
@@ -96,6 +106,8 @@ class ModelWriter {
       root["registered_name"] = "Functional";
     }
     if (with_modules_) root["build_config"] = {{"input_shape", sequential ? input_shape() : Json(nullptr)}};
+    const std::vector<std::string> marked = layers_with(kHardSigmoid2);
+    if (!marked.empty()) root[kTuttiKey] = {{kHardSigmoid2, marked}};
     return root;
   }
 
@@ -115,10 +127,28 @@ class ModelWriter {
             {"ragged", false},      {"name", layer.name}, {"optional", false}};
   }
 
+  // Names of the layers that have this activation.
+  std::vector<std::string> layers_with(const char* activation) const {
+    std::vector<std::string> names;
+    for (const LayerPtr& layer : model_.layers()) {
+      if (layer->config().value("activation", "") == activation) names.push_back(layer->name);
+    }
+    return names;
+  }
+
   Json layer_config(const Layer& layer) const {
     if (layer.class_name() == "InputLayer") return input_config(layer);
-    if (!version_3_) return portable_layer_config(layer);
-    Json config = {{"name", layer.name}, {"trainable", layer.trainable}, {"dtype", float_policy()}};
+    Json config = keras_layer_config(layer);
+    // The name in every Keras; the root says for which layers we mean Keras 2's.
+    if (config.value("activation", "") == kHardSigmoid2) config["activation"] = "hard_sigmoid";
+    return config;
+  }
+
+  Json keras_layer_config(const Layer& layer) const {
+    if (!version_3_) return portable_layer_config(layer, dialect_);
+    Json config = {{"name", layer.name}};
+    if (takes_common_keys(layer)) config["trainable"] = layer.trainable;
+    config["dtype"] = float_policy();
     config.update(layer.config());
     return config;
   }
@@ -145,6 +175,10 @@ class ModelWriter {
     if (bare_list_) {
       if (!layers.empty()) layers[0]["config"]["batch_input_shape"] = input_shape();
       return layers;
+    }
+    // Keras 2.2 and 2.3 drop the InputLayer when they save again, so the layer after it has the shape too.
+    if (!version_3_ && layers.size() > 1 && takes_common_keys(*model_.layers()[1])) {
+      layers[1]["config"]["batch_input_shape"] = input_shape();
     }
     if (!version_3_) return {{"name", model_.name()}, {"layers", layers}};
     return {{"name", model_.name()},
@@ -214,6 +248,7 @@ class ModelWriter {
   }
 
   const Model& model_;
+  KerasDialect dialect_;
   bool version_3_, bare_list_, with_modules_;
   std::map<const Layer*, std::vector<int>> calls_;  // nodes of each layer, in order
 };

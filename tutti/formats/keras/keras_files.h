@@ -31,8 +31,15 @@ Json parse_json(std::string_view text, std::string_view where);
 
 // --- architecture ---
 
+// A key beside "config" or in training_config, which no Keras reads: what Keras's own words do not say.
+//   of a model:      {"hard_sigmoid_keras2": names of the layers whose hard_sigmoid is Keras 2's}
+//   of its training: {"metrics": names as in CompileOptions, "optimizer": keys of its config}
+constexpr const char* kTuttiKey = "tutti";
+constexpr const char* kHardSigmoid2 = "hard_sigmoid_keras2";
+
 // A model from {"class_name", "config"} of Keras 1 to 3. `max_parameters` bounds what a hostile config can allocate.
-Model build_model(const Json& config, std::int64_t max_parameters);
+// `old_keras`: written by Keras 1 or 2, whose hard_sigmoid had another slope.
+Model build_model(const Json& config, std::int64_t max_parameters, bool old_keras);
 
 // The layers in the order in which Keras lists them after loading the model's config: files map weights by that order.
 std::vector<LayerPtr> keras_layer_order(const Model& model);
@@ -60,6 +67,8 @@ Tensor rotated_if_kernel(const Layer& layer, const Weight& weight, const Tensor&
 void compile_from_config(Model& model, const Json& training_config, const Origin& origin, std::string_view where);
 Json training_config(const Model& model, KerasDialect dialect);
 Json optimizer_config(const Model& model, KerasDialect dialect);
+// What every Keras 2 calls this metric; "" if not all have it.
+std::string metric_of_keras2(const std::string& name, const CompileOptions& compiled);
 // Warns and starts afresh when the stored state does not fit, as Keras does.
 void read_optimizer(const Hdf5Reader& file, Model& model, const Origin& origin);
 void write_optimizer(Hdf5Writer& file, const Model& model, KerasDialect dialect);
@@ -70,5 +79,12 @@ struct TrainableWeight {
   std::size_t index;
 };
 std::vector<TrainableWeight> trainable_in_keras_order(const Model& model);
+
+// --- what a dialect cannot say ---
+
+// Warns, once a process for each message, of what Keras will miss or understand otherwise in a file of this dialect.
+void warn_of_gaps(const Model& model, const SaveOptions& options);
+// Error if Keras 3 refuses the name of a layer, unless the dialect is not for Keras 3.
+void check_names(const Model& model, KerasDialect dialect);
 
 }  // namespace tutti::keras

@@ -72,6 +72,8 @@ void write_model(const Model& model, const std::filesystem::path& path, const Sa
 
 void save_model(const Model& model, const std::filesystem::path& path, const SaveOptions& options) {
   check_extension(path);
+  check_names(model, options.dialect);
+  warn_of_gaps(model, options);
   write_atomically(path, [&](const std::filesystem::path& aside) { write_model(model, aside, options); });
 }
 
@@ -126,11 +128,12 @@ Model load_model_from_bytes(std::string bytes, const std::string& name, bool com
   if (!config) {
     fail(name, "/: the attribute model_config is missing. Expected a whole model. A file of weights is read by load_weights.");
   }
-  Model model = build_model(parse_json(*config, name + ": model_config"), max_parameters);
+  const Origin origin = read_origin(file, "model_weights");
+  const Json root = parse_json(*config, name + ": model_config");
+  Model model = build_model(root, max_parameters, !origin.tutti && origin.major < 3);
   read_weights(file, "model_weights", model);
   const auto training = compile ? file.string_attribute("", "training_config") : std::nullopt;
   if (!training) return model;
-  const Origin origin = read_origin(file, "model_weights");
   compile_from_config(model, parse_json(*training, name + ": training_config"), origin, name);
   if (model.is_compiled() && file.exists("optimizer_weights")) read_optimizer(file, model, origin);
   return model;
@@ -141,8 +144,11 @@ Model load_model(const std::filesystem::path& path, bool compile) {
 }
 
 Model model_from_json(std::string_view json) {
-  Model model = build_model(parse_json(json, "model_from_json"), kMaxParametersOfJson);
-  return model;
+  const Json root = parse_json(json, "model_from_json");
+  // Keras 1 and 2 say their version here, Keras 3 does not.
+  const Json version = root.is_object() ? root.value("keras_version", Json()) : Json();
+  const bool old_keras = version.is_string() && version.get<std::string>() < "3";
+  return build_model(root, kMaxParametersOfJson, old_keras);
 }
 
 }  // namespace tutti

@@ -1,6 +1,7 @@
 // training_config: optimizer, loss and metrics.
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include "tutti/base/error.h"
 #include "tutti/base/log.h"
@@ -36,6 +37,10 @@ std::vector<std::string> metric_candidates(const Json& metric) {
   const std::string name = text(config, "name");
   // TensorFlow's MeanMetricWrapper names the function that it wraps.
   std::vector<std::string> candidates{text(config, "fn"), text(metric, "class_name"), name};
+  if (text(metric, "class_name").ends_with("TopKCategoricalAccuracy") && config.is_object() && config.contains("k")) {
+    const std::string top = fmt::format("top_{}_accuracy", config["k"].dump());
+    if (config["k"] != 5 || name == top) candidates.insert(candidates.begin(), top);
+  }
   if (config.is_string()) candidates.push_back(config.get<std::string>());
   if (name == "accuracy" || name == "acc") candidates.insert(candidates.begin(), name);
   return candidates;
@@ -61,6 +66,7 @@ void collect_metrics(const Json& metrics, const LossFunction& loss, std::vector<
 Optimizer read_optimizer_config(const Json& config, const Origin& origin) {
   const Json& entry = config.at("optimizer_config");
   Json options = entry.at("config");
+  if (config.contains(kTuttiKey) && config[kTuttiKey].contains("optimizer")) options.update(config[kTuttiKey]["optimizer"]);
   // Keras before TensorFlow's clipped by the norm of all gradients together (keras 2.3.1 optimizers.py get_gradients).
   const bool global = !origin.tutti && !origin.tensorflow && origin.up_to(2, 3, 99);
   if (global && options.contains("clipnorm")) {
@@ -81,12 +87,19 @@ Optimizer read_optimizer_config(const Json& config, const Origin& origin) {
 // {"class_name", "config"} without Keras 3's module, and without what Keras 2 does not know.
 Json loss_json(const LossFunction& loss, bool version_3) {
   Json config = loss.config();
+  // Keras 2.3 knows the class, not the function; older ones neither.
+  if (config == "huber" && !version_3) {
+    return {{"class_name", "Huber"},
+            {"config", {{"name", "huber_loss"}, {"reduction", "sum_over_batch_size"}, {"delta", 1.0}}}};
+  }
   if (!config.is_object()) return config;
   config.erase("module");
   config.erase("registered_name");
   if (!version_3) config["config"].erase("axis");
   return config;
 }
+
+constexpr const char* kInitialAccumulator = "initial_accumulator_value";
 
 // True if leaving the rate out gives the same one in Keras 2.0 to 3, whose argument is called lr or learning_rate.
 bool is_common_default(const std::string& class_name, const Json& rate) {
@@ -98,26 +111,76 @@ bool is_common_default(const std::string& class_name, const Json& rate) {
 // Without the name, which Keras 2 refuses, and without what means the same as its absence.
 Json portable_optimizer_config(const std::string& class_name, const Json& config, KerasDialect dialect) {
   static const std::map<std::string, Json> kNewDefaults = {
-      {"use_ema", false}, {"ema_momentum", 0.99}, {"amsgrad", false}, {"centered", false}, {"initial_accumulator_value", 0.1}};
+      {"use_ema", false}, {"ema_momentum", 0.99}, {"amsgrad", false}, {"centered", false}};
   Json portable = Json::object();
   for (const auto& [key, value] : config.items()) {
     const auto found = kNewDefaults.find(key);
     const bool is_default = found != kNewDefaults.end() && found->second == value;
     const bool no_momentum = class_name == "RMSprop" && key == "momentum" && value == 0.0;
     if (key == "name" || key == "learning_rate" || value.is_null() || is_default || no_momentum) continue;
+    if (key == kInitialAccumulator) continue;  // unknown to Keras 2, and contained in the stored accumulators
     portable[key] = value;
   }
   const Json& rate = config["learning_rate"];
   if (dialect == KerasDialect::kKeras20) {
     portable["lr"] = rate;
-    portable["decay"] = 0.0;
+    if (class_name != "Nadam") portable["decay"] = 0.0;  // Nadam has no such argument
   } else if (!is_common_default(class_name, rate)) {
     portable["learning_rate"] = rate;
   }
   return portable;
 }
 
+// Metrics as the dialect's Keras reads them.
+Json metrics_json(const CompileOptions& compiled, KerasDialect dialect) {
+  const std::vector<std::string>& names = compiled.metrics;
+  if (dialect != KerasDialect::kKeras3) {
+    Json known = Json::array();
+    for (const std::string& name : names) {
+      if (const std::string old = metric_of_keras2(name, compiled); !old.empty()) known.push_back(old);
+    }
+    return known;
+  }
+  if (names.empty()) return nullptr;
+  Json metrics = Json::array();
+  for (const std::string& name : names) {
+    // "top_3_accuracy" is our name: Keras has a class with k.
+    const Json config = compiled.loss ? make_metric(name, *compiled.loss)->config() : Json(name);
+    metrics.push_back(config.is_object() && config["config"].contains("k") ? config : Json(name));
+  }
+  return metrics;
+}
+
+// What the dialect's words leave out; null if nothing.
+Json left_out(const Model& model, const Json& metrics, KerasDialect dialect) {
+  if (dialect == KerasDialect::kKeras3) return nullptr;
+  Json ours;
+  if (metrics != Json(model.compiled().metrics)) ours["metrics"] = model.compiled().metrics;
+  const Json accumulator = model.compiled().optimizer.config().value(kInitialAccumulator, Json(0.1));
+  if (accumulator != 0.1) ours["optimizer"] = {{kInitialAccumulator, accumulator}};
+  return ours;
+}
+
 }  // namespace
+
+std::string metric_of_keras2(const std::string& name, const CompileOptions& compiled) {
+  static const std::set<std::string> kNames = {"accuracy",
+                                               "acc",
+                                               "binary_accuracy",
+                                               "categorical_accuracy",
+                                               "sparse_categorical_accuracy",
+                                               "top_k_categorical_accuracy",
+                                               "sparse_top_k_categorical_accuracy",
+                                               "mean_squared_error",
+                                               "mse",
+                                               "MSE",
+                                               "mean_absolute_error",
+                                               "mae",
+                                               "MAE"};
+  if (kNames.contains(name) || !compiled.loss) return name;
+  const std::string function = make_metric(name, *compiled.loss)->name();  // "CategoricalAccuracy" has a function too
+  return kNames.contains(function) ? function : "";
+}
 
 void compile_from_config(Model& model, const Json& config, const Origin& origin, std::string_view where) {
   try {
@@ -125,7 +188,8 @@ void compile_from_config(Model& model, const Json& config, const Origin& origin,
     if (loss_config.is_null()) return;
     const LossFunction loss = LossFunction::from_config(single_loss(loss_config));
     CompileOptions options{.optimizer = read_optimizer_config(config, origin), .loss = loss};
-    collect_metrics(config.value("metrics", Json()), loss, options.metrics);
+    const Json ours = config.value(kTuttiKey, Json::object());
+    collect_metrics(ours.contains("metrics") ? ours["metrics"] : config.value("metrics", Json()), loss, options.metrics);
     model.compile(std::move(options));
   } catch (const Error& error) {
     log_warning("{}: the model is not compiled: {}", where, error.what());
@@ -148,19 +212,21 @@ Json training_config(const Model& model, KerasDialect dialect) {
   const CompileOptions& compiled = model.compiled();
   const bool version_3 = dialect == KerasDialect::kKeras3;
   const Json loss = compiled.loss ? loss_json(*compiled.loss, version_3) : Json(nullptr);
-  const Json metrics = version_3 && compiled.metrics.empty() ? Json(nullptr) : Json(compiled.metrics);
-  if (!version_3) {
-    return {{"optimizer_config", optimizer_config(model, dialect)},
-            {"loss", loss},
-            {"metrics", metrics},
-            {"weighted_metrics", nullptr},
-            {"sample_weight_mode", nullptr},
-            {"loss_weights", nullptr}};
+  const Json metrics = metrics_json(compiled, dialect);
+  if (version_3) {
+    return {{"loss", loss},         {"loss_weights", nullptr},
+            {"metrics", metrics},   {"weighted_metrics", nullptr},
+            {"run_eagerly", false}, {"steps_per_execution", 1},
+            {"jit_compile", true},  {"optimizer_config", optimizer_config(model, dialect)}};
   }
-  return {{"loss", loss},         {"loss_weights", nullptr},
-          {"metrics", metrics},   {"weighted_metrics", nullptr},
-          {"run_eagerly", false}, {"steps_per_execution", 1},
-          {"jit_compile", true},  {"optimizer_config", optimizer_config(model, dialect)}};
+  Json config = {{"optimizer_config", optimizer_config(model, dialect)},
+                 {"loss", loss},
+                 {"metrics", metrics},
+                 {"weighted_metrics", nullptr},
+                 {"sample_weight_mode", nullptr},
+                 {"loss_weights", nullptr}};
+  if (Json ours = left_out(model, metrics, dialect); !ours.is_null()) config[kTuttiKey] = std::move(ours);
+  return config;
 }
 
 }  // namespace tutti::keras
