@@ -10,8 +10,8 @@
 
 namespace tutti {
 
-// activity_regularizer, where a layer has one: the penalty of its output, divided by the batch size as in Keras 3 (Keras 2.0 to
-// 2.3 did not divide).
+// activity_regularizer, where a layer has one: the penalty of its output, divided by the batch size as in Keras from 3.14 on
+// (Keras 2.0 to 2.3 and 3.0 to 3.13 do not divide).
 
 // --- Core ---
 struct DenseOptions {

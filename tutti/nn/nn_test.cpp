@@ -228,7 +228,7 @@ TEST(Model, SaysWhatIsWrong) {
   EXPECT_THROW(model.fit(Tensor({3, 4}), Tensor({3}, DType::kInt32), {.batch_size = 0, .verbose = 0}), Error);
 }
 
-// Keras 3: layer.py divides the penalty of an output by the batch size.
+// Keras 3.15: layer.py divides the penalty of an output by the batch size.
 TEST(Model, TheActivityPenaltyIsOfTheMeanSample) {
   Model model = Sequential({Input({3}), Dense(2, {.activity_regularizer = L1L2(0.25, 0.5)})});
   model.compile({.optimizer = "sgd", .loss = "mse", .engine = "reference"});

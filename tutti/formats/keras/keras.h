@@ -24,8 +24,9 @@ struct SaveOptions {
   KerasDialect dialect = KerasDialect::kPortable;
 };
 
-// Model::save with a choice of dialect. Extension .h5 or .hdf5. Error for others and if the file cannot be written; the old
-// file then stays.
+// Model::save with a choice of dialect. Extension .h5 or .hdf5. Error for others, for a / in a layer's name (which Keras 3
+// refuses; not in kKeras20) and if the file cannot be written; the old file then stays. Warns, once a process for each message,
+// of what the Keras that the dialect is for lacks or computes otherwise.
 void save_model(const Model& model, const std::filesystem::path& path, const SaveOptions& options);
 
 // What load_model does, for a file that is already in memory. `name` is what errors call it.
