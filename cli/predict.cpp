@@ -86,7 +86,7 @@ Tensor predict_models(const Arguments& arguments, const std::vector<fs::path>& f
 void print_rows(const Tensor& probabilities, const Dataset& data, bool json) {
   const std::vector<std::int64_t> classes = argmax_rows(probabilities);
   const std::int64_t width = probabilities.shape()[1];
-  const std::vector<std::string> names = data.class_names();
+  const std::vector<std::string>& names = data.class_names();
   nlohmann::ordered_json rows = nlohmann::ordered_json::array();
   for (std::size_t row = 0; row < classes.size(); ++row) {
     const float rate =

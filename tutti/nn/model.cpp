@@ -40,9 +40,10 @@ class NodeCollector {
       }
       bool ready = true;
       // The first input comes first: it must be pushed last.
-      for (const Symbol& input : std::views::reverse(current.node().inputs))
-        if (!index_.contains(&input.node())) {
-          stack.push_back(&input);
+      const std::vector<Symbol>& inputs = current.node().inputs;
+      for (auto input = inputs.rbegin(); input != inputs.rend(); ++input)
+        if (!index_.contains(&input->node())) {
+          stack.push_back(&*input);
           ready = false;
         }
       if (!ready) continue;

@@ -143,12 +143,11 @@ Tensor rotated_if_kernel(const Layer& layer, const Weight& weight, const Tensor&
   const Shape& shape = value.shape();
   if (layer.class_name() != "Conv2D" || weight.name != "kernel" || shape != weight.shape || shape.rank() != 4) return value;
   // Reversing rows and columns of (k_h, k_w, c_in, c_out) is reversing the order of its k_h * k_w matrices.
-  const Tensor from = value;
   Tensor rotated(shape);
   const auto matrix = static_cast<std::size_t>(shape[2] * shape[3]);
   const auto count = static_cast<std::size_t>(shape[0] * shape[1]);
   for (std::size_t i = 0; i < count; ++i) {
-    std::ranges::copy(from.data<float>().subspan((count - 1 - i) * matrix, matrix),
+    std::ranges::copy(value.data<float>().subspan((count - 1 - i) * matrix, matrix),
                       rotated.data<float>().begin() + static_cast<std::ptrdiff_t>(i * matrix));
   }
   return rotated;
