@@ -22,6 +22,7 @@ enum ExitCode : int {
 // Each sets `code` when it runs; an Error is caught in main().
 void add_train(CLI::App& program, int& code);
 void add_member(CLI::App& program, int& code);  // hidden: what a runner starts
+void add_resume(CLI::App& program, int& code);
 void add_status(CLI::App& program, int& code);
 void add_report(CLI::App& program, int& code);
 void add_evaluate(CLI::App& program, int& code);

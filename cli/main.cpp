@@ -81,6 +81,7 @@ int flush_output(int code) {
 
 void add_commands(CLI::App& app, int& code) {
   add_train(app, code);
+  add_resume(app, code);
   add_status(app, code);
   add_report(app, code);
   add_evaluate(app, code);

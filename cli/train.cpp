@@ -5,12 +5,11 @@
 
 #include "cli/commands.h"
 #include "cli/common.h"
+#include "cli/members.h"
 #include "tutti/base/display.h"
 #include "tutti/base/error.h"
 #include "tutti/base/interrupt.h"
 #include "tutti/experiment/experiment.h"
-#include "tutti/experiment/local_runner.h"
-#include "tutti/report/results.h"
 
 namespace tutti::cli {
 namespace {
@@ -27,6 +26,8 @@ Spec load(const Arguments& arguments) {
   Overrides overrides;
   if (!arguments.data.empty()) overrides.emplace_back("data.dir", std::filesystem::absolute(arguments.data).string());
   for (const std::string& text : arguments.set) overrides.push_back(parse_override(text));
+  if (arguments.parallel > 0) overrides.emplace_back("run.parallel", std::to_string(arguments.parallel));
+  if (arguments.threads > 0) overrides.emplace_back("run.threads", std::to_string(arguments.threads));
   return resolve(load_spec(arguments.spec, overrides));
 }
 
@@ -36,24 +37,6 @@ void print_plan(const std::vector<Member>& members) {
     for (const auto& [key, value] : member.values) values += "  " + key + "=" + value;
     print(member.name + values + "\n");
   }
-}
-
-void print_results(const RunFolder& run, const RunResults& results, bool json) {
-  if (json) return print(results_json(results));
-  if (!results.members.empty()) {
-    print("\nThe first test images:\n" + images_table(results) + "\n");
-    print(members_table(results));
-  }
-  print(verdict(results) + "\n");
-  print("Report: " + (run.ensemble() / "report.html").string() + "\n");
-}
-
-int exit_code(const std::vector<MemberEnd>& ends, std::size_t done) {
-  if (interrupted()) return kInterrupted;
-  if (done == 0) return kError;
-  const bool failed =
-      std::any_of(ends.begin(), ends.end(), [](const auto& end) { return end.kind == MemberEnd::Kind::kFailed; });
-  return failed ? kMemberFailed : kOk;
 }
 
 int train(const Arguments& arguments) {
@@ -66,21 +49,8 @@ int train(const Arguments& arguments) {
     return kOk;
   }
   spec = prepare_data(spec, note);
-  const std::vector<std::string> members = names_of(plan(spec));
   const RunFolder run = write_run(spec, arguments.store, arguments.run);
-  const auto view = arguments.json ? make_silent_view() : make_progress_view(display());
-  const auto runner = make_local_runner();
-  if (!note.empty()) view->note(note);
-  view->note(fmt::format("{}: {} member{} on {}, {}", spec.name, members.size(), members.size() == 1 ? "" : "s",
-                         runner->where(), run.path().string()));
-  RunMembersOptions options{.parallel = arguments.parallel > 0 ? arguments.parallel : spec.run.parallel,
-                            .threads = arguments.threads > 0 ? arguments.threads : spec.run.threads};
-  const std::vector<MemberEnd> ends = run_members(run, members, *runner, *view, options);
-  link_models(run, members);
-  const RunResults results = read_results(run);
-  write_report(run, results);
-  print_results(run, results, arguments.json);
-  return exit_code(ends, results.members.size());
+  return train_members(run, names_of(plan(spec)), {.json = arguments.json, .note = note});
 }
 
 }  // namespace

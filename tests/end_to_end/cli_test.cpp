@@ -83,8 +83,8 @@ TEST_F(Cli, PrintsItsVersion) {
 
 TEST_F(Cli, EveryCommandHasHelpWithAnExample) {
   EXPECT_THAT(shell("tutti --help").out, HasSubstr("130 interrupted"));
-  for (const char* command : {"train", "status", "report", "evaluate", "predict", "summary", "graph", "engines", "data",
-                              "data get", "data list", "data show", "version", "completion"}) {
+  for (const char* command : {"train", "resume", "status", "report", "evaluate", "predict", "summary", "graph", "engines",
+                              "data", "data get", "data list", "data show", "version", "completion"}) {
     const Result result = shell(std::string("tutti ") + command + " --help");
     EXPECT_EQ(result.code, 0) << command;
     EXPECT_THAT(result.out, HasSubstr("Example")) << command;

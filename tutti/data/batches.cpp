@@ -42,7 +42,7 @@ struct Batches::State {
         order.resize(static_cast<std::size_t>(data.size()));
         std::iota(order.begin(), order.end(), 0);
       }
-      for (std::int64_t i = 0; i < count; ++i)
+      for (std::int64_t i = options.first; i < count; ++i)
         if (!put(make(i))) return;
     } catch (...) {
       std::scoped_lock lock(mutex);

@@ -15,6 +15,7 @@ struct BatchOptions {
   bool shuffle = false;
   std::uint64_t seed = 0;
   std::uint64_t epoch = 0;
+  std::int64_t first = 0;       // batches of the epoch to leave out: those that an earlier process trained
   bool drop_remainder = false;  // true: no short last batch
   Augmentations augmentations;  // applied in this order; keyed by (seed, epoch, index in the data set)
   int prefetch = 3;             // finished batches that wait at most: one being used, one late, one in reserve

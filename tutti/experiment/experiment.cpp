@@ -12,7 +12,6 @@
 #include "tutti/base/interrupt.h"
 #include "tutti/base/log.h"
 #include "tutti/base/names.h"
-#include "tutti/base/parallel.h"
 #include "tutti/data/datasets.h"
 #include "tutti/engines/engines.h"
 #include "tutti/ensemble/combine.h"
@@ -127,11 +126,8 @@ std::vector<std::string> names_of(const std::vector<Member>& members) {
 
 std::vector<MemberEnd> run_members(const RunFolder& run, const std::vector<std::string>& members, Runner& runner,
                                    ProgressView& view, const RunMembersOptions& options) {
-  const int cores = num_threads();
   const int count = static_cast<int>(members.size());
-  // Two members a core: engines wait for memory now and then, but each process needs its own.
-  const int parallel = std::min(count, options.parallel > 0 ? options.parallel : 2 * cores);
-  const int threads = options.threads > 0 ? options.threads : std::max(1, cores / std::max(1, parallel));
+  const auto [parallel, threads] = share_cores(options.share, count);
   std::vector<MemberEnd> ends;
   int started = 0;
   bool stopped = false;
@@ -157,6 +153,32 @@ std::vector<MemberEnd> run_members(const RunFolder& run, const std::vector<std::
   view.update(views_of(run, members));
   view.finish();
   return ends;
+}
+
+std::vector<std::string> unfinished_members(const RunFolder& run, const std::vector<std::string>& members, double patience) {
+  std::vector<std::string> unfinished;
+  for (const std::string& name : members) {
+    if (run.member(name).result()) {
+      // Its process may have died between its last two files.
+      MemberStatus status = run.member(name).status();
+      if (status.state != MemberState::kDone && !is_being_trained(status)) {
+        status.state = MemberState::kDone;
+        run.member(name).write_status(status);
+      }
+      continue;
+    }
+    unfinished.push_back(name);
+    for (const double begin = now(); is_being_trained(run.member(name).status());) {
+      check_interrupt();
+      if (now() - begin > patience) {
+        const MemberStatus status = run.member(name).status();
+        fail("resume", "{} is still being trained by process {} on {}. Expected it to end first.", name, status.pid,
+             status.host);
+      }
+      std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    }
+  }
+  return unfinished;
 }
 
 void link_models(const RunFolder& run, const std::vector<std::string>& members) {

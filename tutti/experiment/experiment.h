@@ -25,7 +25,7 @@ RunFolder write_run(const Spec& spec, const std::filesystem::path& store, const 
 Spec spec_of_run(const RunFolder& run);
 
 struct RunMembersOptions {
-  int parallel = 0, threads = 0;    // 0: see RunSpec
+  RunSpec share = {};
   std::function<void()> wait = {};  // between two looks at the members; default: a fifth of a second
 };
 
@@ -33,6 +33,11 @@ struct RunMembersOptions {
 // and starts no other. A member that failed is told to `view` with the end of its log. Returns how the started ones ended.
 std::vector<MemberEnd> run_members(const RunFolder& run, const std::vector<std::string>& members, Runner& runner,
                                    ProgressView& view, const RunMembersOptions& options = {});
+
+// The members of a run that have not finished. Waits until none of them is being trained any more by a process of this machine;
+// Error if one still is after `patience` seconds, or has shown a sign of life elsewhere in that time.
+std::vector<std::string> unfinished_members(const RunFolder& run, const std::vector<std::string>& members,
+                                            double patience = 30);
 
 // models/{engine}_{accuracy}_model.h5 of all members that are done: the folder that the article's prediction step reads.
 void link_models(const RunFolder& run, const std::vector<std::string>& members);

@@ -56,13 +56,13 @@ class RunMembers : public testing::Test {
 
   fs::path folder_;
   RecordingView view_;
-  const RunMembersOptions fast_{.parallel = 2, .wait = [] {}};
+  const RunMembersOptions fast_{.share = {.parallel = 2}, .wait = [] {}};
 };
 
 TEST_F(RunMembers, StartsSoManyAtATime) {
   FakeRunner runner([](const MemberJob& job, bool) { return MemberEnd{job.member, Kind::kDone, ""}; });
-  const auto ends =
-      run_members(RunFolder(folder_), {"a", "b", "c", "d", "e"}, runner, view_, {.parallel = 2, .threads = 3, .wait = [] {}});
+  const auto ends = run_members(RunFolder(folder_), {"a", "b", "c", "d", "e"}, runner, view_,
+                                {.share = {.parallel = 2, .threads = 3}, .wait = [] {}});
   EXPECT_EQ(names(ends, Kind::kDone).size(), 5u);
   EXPECT_EQ(runner.most_at_a_time, 2u);
   EXPECT_EQ(runner.started[0].threads, 3);
@@ -97,7 +97,7 @@ TEST_F(RunMembers, StopsAllWhenInterrupted) {
   FakeRunner runner([](const MemberJob& job, bool stopped) {
     return MemberEnd{job.member, stopped ? Kind::kInterrupted : Kind::kDone, ""};
   });
-  const auto ends = run_members(RunFolder(folder_), {"a", "b", "c"}, runner, view_, {.parallel = 2, .wait = [&] {
+  const auto ends = run_members(RunFolder(folder_), {"a", "b", "c"}, runner, view_, {.share = {.parallel = 2}, .wait = [&] {
                                                                                        if (++waits == 1) set_interrupted(true);
                                                                                      }});
   EXPECT_THAT(names(ends, Kind::kInterrupted), ElementsAre("a", "b"));
@@ -108,7 +108,7 @@ TEST_F(RunMembers, LocalMembersAreProcesses) {
   const auto runner = shell(R"(echo "$2 $TUTTI_NUM_THREADS $OMP_NUM_THREADS"
     case "$2" in bad) echo "tutti: error: broken" >&2; exit 1;; killed) kill -9 $$;; esac)");
   const RunFolder run(folder_);
-  const auto ends = run_members(run, {"good", "bad", "killed"}, *runner, view_, {.parallel = 3, .threads = 2});
+  const auto ends = run_members(run, {"good", "bad", "killed"}, *runner, view_, {.share = {.parallel = 3, .threads = 2}});
   EXPECT_THAT(names(ends, Kind::kDone), ElementsAre("good"));
   EXPECT_THAT(names(ends, Kind::kFailed), ElementsAre("bad", "killed"));
   EXPECT_THAT(run.member("good").log_tail(5), ElementsAre("good 2 2"));
@@ -123,14 +123,14 @@ TEST_F(RunMembers, LocalMembersStopCleanly) {
     ::usleep(20000);
     if (!run.member("a").log_tail(1).empty() && !run.member("b").log_tail(1).empty()) set_interrupted(true);
   };
-  const auto ends = run_members(run, {"a", "b"}, *runner, view_, {.parallel = 2, .wait = wait});
+  const auto ends = run_members(run, {"a", "b"}, *runner, view_, {.share = {.parallel = 2}, .wait = wait});
   EXPECT_THAT(names(ends, Kind::kInterrupted), ElementsAre("a", "b"));
   EXPECT_THAT(run.member("a").log_tail(1), ElementsAre("saved"));
 }
 
 TEST_F(RunMembers, AProgramThatIsNotThereIsAFailure) {
   const auto runner = make_local_runner({.command = {"/nowhere/tutti"}});
-  const auto ends = run_members(RunFolder(folder_), {"a"}, *runner, view_, {.parallel = 1});
+  const auto ends = run_members(RunFolder(folder_), {"a"}, *runner, view_, {.share = {.parallel = 1}});
   ASSERT_EQ(ends.size(), 1u);
   EXPECT_EQ(ends[0].reason, "the process could not be started");
 }

@@ -115,7 +115,7 @@ class LocalRunner : public Runner {
     const std::string threads = std::to_string(job.threads);
     std::vector<std::string> variables = environment_with({{"TUTTI_NUM_THREADS", threads}, {"OMP_NUM_THREADS", threads}});
     const std::vector<char*> argv = pointers(arguments), envp = pointers(variables);
-    const int log = ::open(folder.log().c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+    const int log = ::open(folder.log().c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
     if (log < 0) fail("local runner", "cannot write {}: {}.", folder.log().string(), std::strerror(errno));
     const pid_t parent = ::getpid();
     const pid_t pid = ::fork();

@@ -13,10 +13,12 @@
 #include "tutti/base/error.h"
 #include "tutti/base/files.h"
 #include "tutti/base/interrupt.h"
+#include "tutti/base/log.h"
 #include "tutti/base/names.h"
 #include "tutti/data/npy.h"
 #include "tutti/ensemble/combine.h"
 #include "tutti/ensemble/statistics.h"
+#include "tutti/experiment/checkpoint.h"
 #include "tutti/experiment/experiment.h"
 #include "tutti/experiment/member_callbacks.h"
 #include "tutti/experiment/model_file.h"
@@ -96,17 +98,16 @@ class Training {
 
   MemberState run() {
     set_seed(member_.seed);
-    const FitSpec& fit = member_.spec.fit;
     Splits splits = load_splits(member_.spec.data);
-    Model model = model_from_file(member_.spec.model);
-    model.compile(compile_options(fit));
+    Model model = new_model();
     display().text(fmt::format("{}: {} training, {} validation and {} test samples of {}; {} parameters\n", member_.name,
                                splits.train.size(), splits.validation.size(), splits.test.size(), member_.spec.data.name,
                                model.count_params()));
+    const std::optional<TrainingState> resume = last_checkpoint(model);
     const auto begin = Clock::now();
     History history;
     try {
-      history = fit_model(model, splits);
+      history = fit_model(model, splits, resume);
     } catch (const Interrupted&) {
       set_interrupted(true);
     }
@@ -120,7 +121,27 @@ class Training {
   }
 
  private:
-  History fit_model(Model& model, const Splits& splits) {
+  Model new_model() const {
+    Model model = model_from_file(member_.spec.model);
+    model.compile(compile_options(member_.spec.fit));
+    return model;
+  }
+
+  // Brings `model` to the newest checkpoint that can be read: this member was begun by a process that died.
+  std::optional<TrainingState> last_checkpoint(Model& model) {
+    for (const fs::path& file : list_checkpoints(folder_.checkpoints())) try {
+        TrainingState training = read_checkpoint(file, model);
+        display().text(fmt::format("{}: goes on from {}\n", member_.name, file.filename().string()));
+        status_.epoch = training.epoch;
+        return training;
+      } catch (const Error& error) {
+        log_warning("{}; trying the checkpoint before", error.what());
+        model = new_model();
+      }
+    return {};
+  }
+
+  History fit_model(Model& model, const Splits& splits, const std::optional<TrainingState>& resume) {
     const FitSpec& fit = member_.spec.fit;
     return model.fit(splits.train, {.batch_size = fit.batch_size,
                                     .epochs = fit.epochs,
@@ -130,7 +151,8 @@ class Training {
                                     .shuffle = fit.shuffle,
                                     .seed = member_.seed,
                                     .augmentations = member_.spec.data.augmentation,
-                                    .callbacks = callbacks_of(fit, folder_, status_, speed_)});
+                                    .callbacks = callbacks_of(fit, folder_, status_, speed_),
+                                    .resume = resume});
   }
 
   void finish(Model& model, const Splits& splits, const History& history, double seconds) {
@@ -176,7 +198,8 @@ void check_fit(const FitSpec& fit) {
 
 MemberState train_member(const RunFolder& run, const std::string& name) {
   const MemberFolder folder = run.member(name);
-  MemberStatus status{.state = MemberState::kRunning, .pid = ::getpid(), .started = now(), .heartbeat = now()};
+  MemberStatus status{
+      .state = MemberState::kRunning, .host = host_name(), .pid = ::getpid(), .started = now(), .heartbeat = now()};
   const auto end = [&](MemberState state, const std::string& error) {
     status.state = state;
     status.error = error;

@@ -1,11 +1,14 @@
 #include "tutti/experiment/member_callbacks.h"
 
+#include <algorithm>
 #include <chrono>
-#include <deque>
 
 #include <fmt/format.h>
 
 #include "tutti/base/display.h"
+#include "tutti/base/error.h"
+#include "tutti/base/log.h"
+#include "tutti/experiment/checkpoint.h"
 #include "tutti/nn/model.h"
 
 namespace fs = std::filesystem;
@@ -37,13 +40,14 @@ class StatusWriter : public Callback {
   }
   void on_epoch_begin(FitState& state) override {
     epoch_begin_ = Clock::now();
-    status_.step = 0;
+    status_.step = state.step;
     status_.steps = state.steps;
+    samples_before_ = state.samples;
+    steps_before_ = state.step;
     write();
   }
   void on_batch_end(FitState& state, const Logs& logs) override {
-    // The step that just ended counts.
-    status_.step = state.step + 1;
+    status_.step = state.step;
     trained_ = seconds_since(epoch_begin_);
     if (seconds_since(written_) < kInterval) return;
     for (const auto& [name, value] : logs) set(status_.metrics, name, value);
@@ -56,7 +60,7 @@ class StatusWriter : public Callback {
     status_.step = state.steps;
     measure(state);
     speed_.seconds += trained_;
-    speed_.samples += state.samples;
+    speed_.samples += state.samples - samples_before_;
     const double elapsed = seconds_since(train_begin_);
     const int done = state.epoch + 1 - state.initial_epoch;
     status_.seconds_left = elapsed / done * (state.epochs - state.epoch - 1);
@@ -71,9 +75,10 @@ class StatusWriter : public Callback {
   static constexpr double kInterval = 0.5;  // seconds; the view looks five times a second
 
   void measure(const FitState& state) {
-    if (trained_ <= 0 || state.samples <= 0) return;
-    status_.images_per_second = static_cast<double>(state.samples) / trained_;
-    const double step = trained_ / static_cast<double>(status_.step);
+    const std::int64_t samples = state.samples - samples_before_, steps = status_.step - steps_before_;
+    if (trained_ <= 0 || samples <= 0) return;
+    status_.images_per_second = static_cast<double>(samples) / trained_;
+    const double step = trained_ / static_cast<double>(steps);
     const auto steps_left = state.steps - status_.step + state.steps * (state.epochs - state.epoch - 1);
     status_.seconds_left = step * static_cast<double>(steps_left);
   }
@@ -86,7 +91,8 @@ class StatusWriter : public Callback {
   MemberFolder folder_;
   MemberStatus& status_;
   TrainingSpeed& speed_;
-  double trained_ = 0;  // seconds from the begin of the epoch to the end of its last batch
+  std::int64_t samples_before_ = 0, steps_before_ = 0;  // of this epoch, trained by an earlier process
+  double trained_ = 0;                                  // seconds from the begin of the epoch to the end of its last batch
   Clock::time_point train_begin_ = Clock::now(), epoch_begin_ = Clock::now(), written_;
 };
 
@@ -95,21 +101,25 @@ class RollingCheckpoint : public Callback {
   RollingCheckpoint(const MemberFolder& folder, const CheckpointSpec& spec) : folder_(folder.checkpoints()), spec_(spec) {}
 
   void on_epoch_end(FitState& state, Logs&) override {
-    if ((state.epoch + 1) % spec_.every != 0) return;
-    const fs::path file = folder_ / fmt::format("epoch-{:04}.h5", state.epoch + 1);
-    state.model->save(file);
-    files_.push_back(file);
-    while (files_.size() > static_cast<std::size_t>(spec_.keep)) {
-      std::error_code code;
-      fs::remove(files_.front(), code);
-      files_.pop_front();
-    }
+    if ((state.epoch + 1) % spec_.every == 0) save(state);
   }
+  void on_interrupt(FitState& state) override { save(state); }
 
  private:
+  void save(const FitState& state) try {
+    const TrainingState training = state.snapshot();
+    write_checkpoint(folder_ / checkpoint_name(training), *state.model, training);
+    const std::vector<fs::path> files = list_checkpoints(folder_);
+    for (std::size_t i = static_cast<std::size_t>(std::max(spec_.keep, 1)); i < files.size(); ++i) {
+      std::error_code code;
+      fs::remove(files[i], code);
+    }
+  } catch (const Error& error) {
+    log_warning("no checkpoint after epoch {}: {}", state.epoch + 1, error.what());
+  }
+
   fs::path folder_;
   CheckpointSpec spec_;
-  std::deque<fs::path> files_;
 };
 
 }  // namespace

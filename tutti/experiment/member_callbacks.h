@@ -17,7 +17,9 @@ struct TrainingSpeed {
 // fit; they hold what was written last, and the sum over all epochs.
 CallbackPtr make_status_writer(const MemberFolder& folder, MemberStatus& status, TrainingSpeed& speed);
 
-// checkpoints/epoch-0012.h5 after every `every` epochs, with the optimizer's state; the last `keep` stay.
+// A checkpoint (checkpoint.h) after every `every` epochs and when the training is interrupted; the last `keep` stay. One that
+// cannot be written, on a full disk for example, is a warning: the one before is still there. Stands behind the callbacks whose
+// state it keeps.
 CallbackPtr make_rolling_checkpoint(const MemberFolder& folder, const CheckpointSpec& spec);
 
 }  // namespace tutti

@@ -6,6 +6,7 @@
 
 #include "tutti/base/error.h"
 #include "tutti/base/files.h"
+#include "tutti/base/parallel.h"
 #include "tutti/engines/engines.h"
 #include "tutti/nn/model.h"
 
@@ -79,7 +80,19 @@ Spec resolve(const Spec& spec) {
   }
   if (!names.empty()) overrides.emplace_back("members.engine", fmt::format("[{}]", fmt::join(names, ", ")));
   if (!find_axis(spec, "seed") && !spec.fit.seed) overrides.emplace_back("members.seed", fmt::format("[{}]", seed()));
-  return overrides.empty() ? spec : parse_spec(spec.document, spec.file, overrides);
+  const Spec resolved = parse_spec(spec.document, spec.file, overrides);
+  const RunSpec run = share_cores(spec.run, static_cast<int>(plan(resolved).size()));
+  return parse_spec(resolved.document, spec.file,
+                    {{"run.parallel", std::to_string(run.parallel)}, {"run.threads", std::to_string(run.threads)}});
+}
+
+RunSpec share_cores(const RunSpec& run, int members) {
+  RunSpec shared = run;
+  const int cores = num_threads();
+  // Two members a core: engines wait for memory now and then, but each process needs its own.
+  shared.parallel = std::max(1, std::min(members, run.parallel > 0 ? run.parallel : 2 * cores));
+  if (run.threads <= 0) shared.threads = std::max(1, cores / shared.parallel);
+  return shared;
 }
 
 std::vector<Member> plan(const Spec& spec) {

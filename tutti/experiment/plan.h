@@ -19,8 +19,12 @@ struct Member {
 };
 
 // The spec with all that depends on this machine and process written down: `engine: all` (every available engine but
-// reference, which is there to check the others), the default engine and the default seed.
+// reference, which is there to check the others), the default engine and the default seed, members at a time and their threads:
+// a run that is resumed, elsewhere perhaps, must go on with the same.
 Spec resolve(const Spec& spec);
+
+// The defaults of a run with so many members on this machine filled in.
+RunSpec share_cores(const RunSpec& run, int members);
 
 // The members of a resolved spec, the last list varying fastest. Error for an unknown hyperparameter, or for two members
 // with the same values.

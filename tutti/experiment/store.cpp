@@ -1,11 +1,15 @@
 #include "tutti/experiment/store.h"
 
+#include <unistd.h>
+#include <climits>
+
 #include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <ctime>
 #include <deque>
 #include <fstream>
+#include <iterator>
 #include <limits>
 #include <sstream>
 
@@ -89,6 +93,22 @@ std::string_view name_of(MemberState state) { return kStates[static_cast<std::si
 
 double now() { return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count(); }
 
+std::string host_name() {
+  char name[HOST_NAME_MAX + 1] = {};
+  return ::gethostname(name, sizeof name - 1) == 0 ? name : "localhost";
+}
+
+bool is_being_trained(const MemberStatus& status) {
+  if (status.state != MemberState::kRunning) return false;
+  // A member writes twice a second while it trains; predicting a large split takes longer.
+  constexpr double kSilence = 120;
+  if (status.host != host_name()) return now() - status.heartbeat < kSilence;
+  // The number may have gone to another program since.
+  std::ifstream file(fmt::format("/proc/{}/cmdline", status.pid));
+  const std::string command{std::istreambuf_iterator<char>(file), {}};
+  return command.find(std::string("\0member\0", 8)) != std::string::npos;
+}
+
 const std::vector<double>& HistoryTable::values(std::string_view name) const {
   static const std::vector<double> kNone;
   const auto found = std::find(names.begin(), names.end(), name);
@@ -113,6 +133,7 @@ MemberStatus MemberFolder::status() const {
     status.seconds_left = number(json.at("seconds_left"));
     status.metrics = numbers_of(json.at("metrics"));
     status.error = json.at("error");
+    status.host = json.at("host");
     status.pid = json.at("pid");
     status.started = number(json.at("started"));
     status.heartbeat = number(json.at("heartbeat"));
@@ -135,6 +156,7 @@ void MemberFolder::write_status(const MemberStatus& status) const {
                             {"seconds_left", to_json(status.seconds_left)},
                             {"metrics", to_json(status.metrics)},
                             {"error", status.error},
+                            {"host", status.host},
                             {"pid", status.pid},
                             {"started", to_json(status.started)},
                             {"heartbeat", to_json(status.heartbeat)}};

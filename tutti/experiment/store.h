@@ -37,6 +37,7 @@ struct MemberStatus {
   double seconds_left = 0.0;
   NamedNumbers metrics;  // the running epoch's loss and the last epoch's values
   std::string error;     // one line
+  std::string host;      // the machine that trains it, and the process there
   std::int64_t pid = 0;
   double started = 0.0, heartbeat = 0.0;  // seconds since 1970
 };
@@ -119,5 +120,10 @@ std::vector<RunFolder> list_runs(const std::filesystem::path& store);
 
 // Seconds since 1970.
 double now();
+// This machine's name.
+std::string host_name();
+// True while some process trains the member: one of this machine, or one of another machine that gave a sign of life in the
+// last two minutes.
+bool is_being_trained(const MemberStatus& status);
 
 }  // namespace tutti

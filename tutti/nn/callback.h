@@ -2,14 +2,37 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
+#include <nlohmann/json.hpp>
+
+#include "tutti/nn/json.h"
 #include "tutti/nn/logs.h"
+#include "tutti/tensor/tensor.h"
 
 namespace tutti {
 
 class Model;
+
+// What a callback carries from epoch to epoch.
+struct CallbackState {
+  Json values;
+  std::vector<Tensor> tensors;
+};
+
+// Where a fit stands. With the weights and the optimizer's state it is all that a later fit needs to go on as if there had been
+// no break: FitOptions::resume.
+struct TrainingState {
+  int epoch = 0;                         // to go on with
+  std::int64_t step = 0, samples = 0;    // done of that epoch
+  std::vector<double> meters;            // sums of that epoch's loss and metrics
+  bool stop_training = false;            // a callback ended the fit after the last epoch
+  History history;                       // of the epochs before
+  std::vector<CallbackState> callbacks;  // in the order of FitOptions::callbacks
+};
 
 // What a callback may know of the running fit.
 struct FitState {
@@ -23,6 +46,9 @@ struct FitState {
   std::int64_t batch_size = 0;
   bool stop_training = false;  // a callback sets it; fit ends after this epoch (TerminateOnNaN: after this step)
   std::string stop_reason;
+  // Where the fit stands: at the start of the next epoch when asked in on_epoch_end, else between two steps. Callbacks that
+  // stand later in the list have not seen the end of the epoch yet.
+  std::function<TrainingState()> snapshot;
 };
 
 // Every method may be left out. Callbacks run in the order of the list, the progress bar first; a change of `logs` in
@@ -36,6 +62,11 @@ class Callback {
   virtual void on_batch_end(FitState&, const Logs&) {}
   // `logs` has the training and val_ values.
   virtual void on_epoch_end(FitState&, Logs&) {}
+  // The interrupt flag ends the training between two steps; on_train_end follows.
+  virtual void on_interrupt(FitState&) {}
+  // What later epochs depend on, and back; restore() comes after on_train_begin.
+  virtual CallbackState state() const { return {}; }
+  virtual void restore(const CallbackState&) {}
   // Also when training ends by an error or an interrupt.
   virtual void on_train_end(FitState&) {}
 };

@@ -61,6 +61,11 @@ class MeanMetric : public Metric {
     rows_ += static_cast<double>(rows_of(prediction));
   }
   double result() const override { return rows_ > 0 ? sum_ / rows_ : 0.0; }
+  std::array<double, 2> sums() const override { return {sum_, rows_}; }
+  void set_sums(std::array<double, 2> sums) override {
+    sum_ = sums[0];
+    rows_ = sums[1];
+  }
   bool maximize() const override { return maximize_; }
 
  private:
@@ -136,6 +141,11 @@ class PrecisionOrRecall : public Metric {
     }
   }
   double result() const override { return hits_ + misses_ > 0 ? hits_ / (hits_ + misses_) : 0.0; }
+  std::array<double, 2> sums() const override { return {hits_, misses_}; }
+  void set_sums(std::array<double, 2> sums) override {
+    hits_ = sums[0];
+    misses_ = sums[1];
+  }
 
  private:
   bool precision_;

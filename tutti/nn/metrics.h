@@ -1,6 +1,7 @@
 // Metrics, computed on the host from predictions and targets.
 #pragma once
 
+#include <array>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -22,6 +23,9 @@ class Metric {
   // neither.
   virtual void update(const Tensor& prediction, const Tensor& target) = 0;
   virtual double result() const = 0;
+  // What update() has summed up, and back.
+  virtual std::array<double, 2> sums() const = 0;
+  virtual void set_sums(std::array<double, 2> sums) = 0;
   // True if larger is better.
   virtual bool maximize() const { return true; }
 };

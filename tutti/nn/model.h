@@ -42,6 +42,9 @@ struct FitOptions {
   std::optional<std::uint64_t> seed = {};
   Augmentations augmentations = {};  // of training samples only
   std::vector<CallbackPtr> callbacks = {};
+  // Goes on where another fit with the same data and options stopped, in place of initial_epoch. The caller brings back weights
+  // and optimizer_state().
+  std::optional<TrainingState> resume = {};
 };
 
 struct EvaluateOptions {

@@ -24,6 +24,19 @@ class Meter {
     samples_ += samples;
     for (const MetricPtr& metric : metrics_) metric->update(prediction, target);
   }
+  // The sums of the loss and of each metric.
+  std::vector<double> sums() const {
+    std::vector<double> sums{loss_sum_, samples_};
+    for (const MetricPtr& metric : metrics_)
+      for (const double sum : metric->sums()) sums.push_back(sum);
+    return sums;
+  }
+  void set_sums(const std::vector<double>& sums) {
+    if (sums.size() != 2 * (metrics_.size() + 1)) fail("fit", "the state to resume from has other metrics than the model.");
+    loss_sum_ = sums[0];
+    samples_ = sums[1];
+    for (std::size_t i = 0; i < metrics_.size(); ++i) metrics_[i]->set_sums({sums[2 * i + 2], sums[2 * i + 3]});
+  }
   // Keras 3 lists metrics before the loss, by name; so do we.
   Logs logs(std::string_view prefix = "") const {
     Logs logs;
@@ -128,12 +141,19 @@ class Fit {
     seed_ = options_.seed.value_or(seed());
     if (options_.verbose > 0) callbacks_.push_back(ProgressBar(options_.verbose));
     callbacks_.insert(callbacks_.end(), options_.callbacks.begin(), options_.callbacks.end());
+    state_.snapshot = [this] { return snapshot(); };
   }
 
   History run() {
     TrainEnd end(callbacks_, state_);
     for (const CallbackPtr& callback : callbacks_) callback->on_train_begin(state_);
-    for (int epoch = options_.initial_epoch; epoch < options_.epochs && !state_.stop_training; ++epoch) run_epoch(epoch);
+    if (options_.resume) restore(*options_.resume);
+    for (int epoch = state_.initial_epoch; epoch < options_.epochs && !state_.stop_training; ++epoch) try {
+        run_epoch(epoch);
+      } catch (const Interrupted&) {
+        for (const CallbackPtr& callback : callbacks_) callback->on_interrupt(state_);
+        throw;
+      }
     end.finish();
     history_.stop_reason = state_.stop_reason;
     return std::move(history_);
@@ -161,15 +181,46 @@ class Fit {
     if (options_.validation && options_.validation->empty()) options_.validation.reset();
   }
 
+  TrainingState snapshot() const {
+    TrainingState state{.epoch = state_.epoch, .step = state_.step, .samples = state_.samples};
+    if (at_epoch_end_) {
+      state = {.epoch = state_.epoch + 1};
+    } else if (meter_) {
+      state.meters = meter_->sums();
+    }
+    state.stop_training = state_.stop_training;
+    state.history = history_;
+    state.history.stop_reason = state_.stop_reason;
+    for (const CallbackPtr& callback : options_.callbacks) state.callbacks.push_back(callback->state());
+    return state;
+  }
+
+  void restore(const TrainingState& state) {
+    if (state.callbacks.size() != options_.callbacks.size())
+      fail("fit", "the state to resume from has {} callbacks. Expected {}.", state.callbacks.size(), options_.callbacks.size());
+    for (std::size_t i = 0; i < state.callbacks.size(); ++i) options_.callbacks[i]->restore(state.callbacks[i]);
+    state_.initial_epoch = state.epoch;
+    state_.stop_training = state.stop_training;
+    state_.stop_reason = state.history.stop_reason;
+    history_ = state.history;
+  }
+
   void run_epoch(int epoch) {
     state_.epoch = epoch;
     state_.step = state_.samples = 0;
+    at_epoch_end_ = false;
+    Meter& meter = meter_.emplace(model_.compiled());
+    if (options_.resume && options_.resume->epoch == epoch && options_.resume->step > 0) {
+      state_.step = options_.resume->step;
+      state_.samples = options_.resume->samples;
+      meter.set_sums(options_.resume->meters);
+    }
     for (const CallbackPtr& callback : callbacks_) callback->on_epoch_begin(state_);
-    Meter meter(model_.compiled());
     Batches batches(data_, {.batch_size = options_.batch_size,
                             .shuffle = options_.shuffle,
                             .seed = seed_,
                             .epoch = static_cast<std::uint64_t>(epoch),
+                            .first = state_.step,
                             .augmentations = options_.augmentations});
     bool stopped_inside = false;
     while (const auto batch = batches.next()) {
@@ -190,9 +241,10 @@ class Fit {
       for (const auto& [name, value] : evaluate_all(model_, *options_.validation, batch_size).logs("val_"))
         logs.set(name, value);
     }
-    for (const CallbackPtr& callback : callbacks_) callback->on_epoch_end(state_, logs);
     history_.epoch.push_back(epoch);
     history_.logs.push_back(logs);
+    at_epoch_end_ = true;
+    for (const CallbackPtr& callback : callbacks_) callback->on_epoch_end(state_, history_.logs.back());
   }
 
   Model& model_;
@@ -201,6 +253,8 @@ class Fit {
   std::uint64_t seed_ = 0;
   FitState state_;
   std::vector<CallbackPtr> callbacks_;
+  std::optional<Meter> meter_;  // of the running epoch
+  bool at_epoch_end_ = false;
   History history_;
 };
 

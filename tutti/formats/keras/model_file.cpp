@@ -54,6 +54,19 @@ void write_origin(Hdf5Writer& file, const std::string& object, KerasDialect dial
 // As Python's json.dumps: pure ASCII.
 std::string ascii(const Json& value) { return value.dump(-1, ' ', true); }
 
+// Text longer than an attribute may be is an array of its bytes.
+constexpr const char* kAttachment = "tutti";
+
+std::string attached_tensor(std::size_t index) { return fmt::format("{}/{}", kAttachment, index); }
+
+void write_attachment(Hdf5Writer& file, const Attachment& attachment) {
+  Tensor text({static_cast<std::int64_t>(attachment.text.size())}, DType::kUInt8);
+  std::ranges::copy(attachment.text, static_cast<char*>(text.raw()));
+  file.group(kAttachment);
+  file.dataset(fmt::format("{}/text", kAttachment), text);
+  for (std::size_t i = 0; i < attachment.tensors.size(); ++i) file.dataset(attached_tensor(i), attachment.tensors[i]);
+}
+
 void write_model(const Model& model, const std::filesystem::path& path, const SaveOptions& options) {
   Hdf5Writer file(path);
   write_origin(file, "", options.dialect);
@@ -65,6 +78,7 @@ void write_model(const Model& model, const std::filesystem::path& path, const Sa
   write_origin(file, "model_weights", options.dialect);
   write_weights(file, "model_weights", model, options.dialect);
   if (with_optimizer) write_optimizer(file, model, options.dialect);
+  if (options.attachment) write_attachment(file, *options.attachment);
   file.close();
 }
 
@@ -75,6 +89,17 @@ void save_model(const Model& model, const std::filesystem::path& path, const Sav
   check_names(model, options.dialect);
   warn_of_gaps(model, options);
   write_atomically(path, [&](const std::filesystem::path& aside) { write_model(model, aside, options); });
+}
+
+Attachment load_attachment(const std::filesystem::path& path) {
+  const Hdf5Reader file = open_file(read_file(path), path.string());
+  const Tensor text = file.dataset(fmt::format("{}/text", kAttachment));
+  if (text.dtype() != DType::kUInt8) fail(path.string(), "{}/text: expected bytes.", kAttachment);
+  const char* bytes = static_cast<const char*>(text.raw());
+  Attachment attachment{.text = {bytes, bytes + text.elements()}, .tensors = {}};
+  while (file.exists(attached_tensor(attachment.tensors.size())))
+    attachment.tensors.push_back(file.dataset(attached_tensor(attachment.tensors.size())));
+  return attachment;
 }
 
 void Model::save(const std::filesystem::path& path, bool include_optimizer) const {

@@ -40,6 +40,16 @@ class EarlyStoppingCallback : public Callback {
     }
   }
 
+  CallbackState state() const override {
+    return {{{"wait", wait_}, {"best_epoch", best_epoch_}, {"best", best_ ? Json(*best_) : Json()}}, best_weights_};
+  }
+  void restore(const CallbackState& state) override {
+    wait_ = state.values.at("wait");
+    best_epoch_ = state.values.at("best_epoch");
+    best_ = optional_number(state.values.at("best"));
+    best_weights_ = state.tensors;
+  }
+
   void on_train_end(FitState& state) override {
     const auto say = [&](std::string text) {
       if (options_.verbose > 0) display().text(text);

@@ -49,6 +49,15 @@ class ReduceLROnPlateauCallback : public Callback {
     wait_ = 0;
   }
 
+  CallbackState state() const override {
+    return {{{"cooldown", cooldown_}, {"wait", wait_}, {"best", best_ ? Json(*best_) : Json()}}, {}};
+  }
+  void restore(const CallbackState& state) override {
+    cooldown_ = state.values.at("cooldown");
+    wait_ = state.values.at("wait");
+    best_ = optional_number(state.values.at("best"));
+  }
+
  private:
   ReduceLROnPlateauOptions options_;
   Monitor monitor_;
@@ -60,6 +69,7 @@ class LearningRateSchedulerCallback : public Callback {
  public:
   LearningRateSchedulerCallback(Schedule schedule, int verbose) : schedule_(std::move(schedule)), verbose_(verbose) {}
   void on_epoch_begin(FitState& state) override {
+    if (state.step > 0) return;  // resumed inside the epoch: the rate is set
     const double rate = schedule_(state.epoch, state.model->learning_rate());
     if (!(rate >= 0)) fail("LearningRateScheduler", "the schedule must give a rate that is not negative. Got {}.", rate);
     state.model->set_learning_rate(rate);

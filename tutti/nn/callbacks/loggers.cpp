@@ -9,6 +9,7 @@
 
 #include "tutti/base/display.h"
 #include "tutti/base/error.h"
+#include "tutti/base/files.h"
 #include "tutti/nn/callbacks.h"
 
 namespace tutti {
@@ -51,6 +52,17 @@ class CSVLoggerCallback : public Callback {
   }
 
   void on_train_end(FitState&) override { file_.close(); }
+
+  // The lines of the epochs before, so that none is lost and none is there twice.
+  CallbackState state() const override { return {{{"keys", keys_}, {"text", read_file(path_)}}, {}}; }
+  void restore(const CallbackState& state) override {
+    state.values.at("keys").get_to(keys_);
+    file_.close();
+    file_.open(path_, std::ios::trunc);
+    file_ << state.values.at("text").get<std::string>() << std::flush;
+    write_header_ = write_header_ && keys_.empty();
+    check();
+  }
 
  private:
   void check() const {

@@ -8,6 +8,10 @@
 
 namespace tutti {
 
+std::optional<double> optional_number(const Json& value) {
+  return value.is_number() ? std::optional(value.get<double>()) : std::nullopt;
+}
+
 Monitor::Monitor(std::string callback, std::string name, const std::string& mode, double min_delta)
     : callback_(std::move(callback)), name_(std::move(name)), min_delta_(std::abs(min_delta)) {
   if (mode == "min" || mode == "max")
