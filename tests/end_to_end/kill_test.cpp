@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <cstdio>
 #include <filesystem>
 #include <string>
 #include <thread>
@@ -42,9 +43,9 @@ model: model.yaml
 data: {name: shapes, limit: 800, validation: 0.25, test_limit: 50, augmentation: [random_flip]}
 fit:
   batch_size: 16
-  epochs: 12
+  epochs: 24
   optimizer: nadam
-  early_stopping: {monitor: val_accuracy, patience: 8}
+  early_stopping: {monitor: val_accuracy, patience: 18}
   reduce_lr: {monitor: val_loss, patience: 1}
 members: {engine: [native, reference], seed: [1]}
 )";
@@ -92,22 +93,29 @@ TEST_F(Kill, TwentyKillsChangeNoByte) {
   std::uint64_t draw = 0;
   pid_t pid = start({"train", "killed.yaml", "--run", "pieces"});
   constexpr int kKills = 20;
+  int in_training = 0;
   for (int kill = 0; kill < kKills; ++kill) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(20 + random.below(draw++, 500)));
+    std::this_thread::sleep_for(std::chrono::milliseconds(20 + random.below(draw++, 600)));
     // The whole run's folder appears last of all that `train` does before it starts the members.
     while (!fs::exists(folder_ / "runs/killed/pieces/spec.yaml")) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    // 0: the first member and the runner. 1: both members. 2: the runner. 3: the runner, which may say goodbye.
     const auto what = random.below(draw++, 4);
-    if (what <= 1)  // a member or both; the runner ends by itself then
-      for (std::size_t i = 0; i < kMembers.size(); ++i) {
-        const MemberStatus status = member("pieces", kMembers[i]).status();
-        if ((what == 1 || i == 0) && is_being_trained(status)) ::kill(static_cast<pid_t>(status.pid), SIGKILL);
-      }
+    bool training = false;
+    for (std::size_t i = 0; i < kMembers.size(); ++i) {
+      const MemberStatus status = member("pieces", kMembers[i]).status();
+      if (!is_being_trained(status)) continue;
+      training = true;
+      if (what == 1 || (what == 0 && i == 0)) ::kill(static_cast<pid_t>(status.pid), SIGKILL);
+    }
+    in_training += training;
     if (what == 0 || what == 2) ::kill(pid, SIGKILL);
     if (what == 3) ::kill(pid, SIGTERM);
     finish(pid);
     pid = start({"resume", "killed/pieces"});
   }
   ASSERT_EQ(finish(pid), 0) << log();
+  std::printf("%d kills, %d of them while members trained\n", kKills, in_training);
+  EXPECT_GT(in_training, kKills / 2) << "the members were done too soon";
 
   for (const std::string& name : kMembers) {
     const MemberFolder whole = member("whole", name), pieces = member("pieces", name);
