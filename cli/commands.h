@@ -23,7 +23,11 @@ enum ExitCode : int {
 void add_train(CLI::App& program, int& code);
 void add_member(CLI::App& program, int& code);  // hidden: what a runner starts
 void add_resume(CLI::App& program, int& code);
+void add_cancel(CLI::App& program, int& code);
 void add_status(CLI::App& program, int& code);
+void add_logs(CLI::App& program, int& code);
+void add_list(CLI::App& program, int& code);
+void add_rm(CLI::App& program, int& code);
 void add_report(CLI::App& program, int& code);
 void add_evaluate(CLI::App& program, int& code);
 void add_predict(CLI::App& program, int& code);

@@ -82,7 +82,11 @@ int flush_output(int code) {
 void add_commands(CLI::App& app, int& code) {
   add_train(app, code);
   add_resume(app, code);
+  add_cancel(app, code);
   add_status(app, code);
+  add_logs(app, code);
+  add_list(app, code);
+  add_rm(app, code);
   add_report(app, code);
   add_evaluate(app, code);
   add_predict(app, code);

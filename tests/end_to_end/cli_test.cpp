@@ -83,8 +83,9 @@ TEST_F(Cli, PrintsItsVersion) {
 
 TEST_F(Cli, EveryCommandHasHelpWithAnExample) {
   EXPECT_THAT(shell("tutti --help").out, HasSubstr("130 interrupted"));
-  for (const char* command : {"train", "resume", "status", "report", "evaluate", "predict", "summary", "graph", "engines",
-                              "data", "data get", "data list", "data show", "version", "completion"}) {
+  for (const char* command :
+       {"train", "resume", "cancel", "status", "logs", "list", "rm", "report", "evaluate", "predict", "summary", "graph",
+        "engines", "data", "data get", "data list", "data show", "version", "completion"}) {
     const Result result = shell(std::string("tutti ") + command + " --help");
     EXPECT_EQ(result.code, 0) << command;
     EXPECT_THAT(result.out, HasSubstr("Example")) << command;
@@ -229,6 +230,29 @@ TEST_F(Cli, AnInterruptSavesEveryMember) {
     EXPECT_EQ(nlohmann::json::parse(read_file(folder / "status.json")).at("state"), "interrupted");
     EXPECT_TRUE(fs::exists(folder / "model.h5"));
   }
+}
+
+TEST_F(Cli, ARunIsFollowedCancelledAndRemoved) {
+  write_experiment("{engine: [native], seed: [1, 2]}", "{epochs: 100000}");
+  const Result result = shell("'" + kProgram +
+                              "' train tiny.yaml --run r > train.txt & pid=$!; "
+                              "for i in $(seq 200); do grep -qs '\"epoch\": [1-9]' runs/tiny/r/members/*-1/status.json && "
+                              "grep -qs '\"epoch\": [1-9]' runs/tiny/r/members/*-2/status.json && break; sleep 0.1; done; "
+                              "tutti list; tutti rm tiny/r 2>&1; tutti logs tiny/r; tutti cancel; wait $pid; echo code $?; "
+                              "tutti list; tutti cancel; tutti rm tiny 2>&1");
+  EXPECT_THAT(result.out, ContainsRegex("tiny/r .* running .*0 of 2"));
+  EXPECT_THAT(result.out, ContainsRegex("native-[12] is being trained by process"));
+  EXPECT_THAT(result.out, ContainsRegex("native-1 \\| Epoch 1/100000"));
+  EXPECT_THAT(result.out, ContainsRegex("native-2 \\| Epoch 1/100000"));
+  EXPECT_THAT(result.out, HasSubstr("Go on with: tutti resume"));
+  EXPECT_THAT(result.out, HasSubstr("code 130"));
+  EXPECT_THAT(result.out, ContainsRegex("tiny/r .* stopped .*0 of 2"));
+  EXPECT_THAT(result.out, HasSubstr("nothing of"));
+  EXPECT_THAT(result.out, HasSubstr("which run of tiny?"));
+  EXPECT_EQ(shell("tutti rm tiny/r").code, 0);
+  EXPECT_FALSE(fs::exists(folder_ / "runs/tiny/r"));
+  EXPECT_THAT(shell("tutti list").out, HasSubstr("There is no run"));
+  EXPECT_EQ(shell("tutti rm tiny/r").code, 1);
 }
 
 }  // namespace

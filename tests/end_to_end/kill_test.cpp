@@ -108,7 +108,7 @@ TEST_F(Kill, TwentyKillsChangeNoByte) {
       if (what == 1 || (what == 0 && i == 0)) ::kill(static_cast<pid_t>(status.pid), SIGKILL);
     }
     in_training += training;
-    if (what == 0 || what == 2) ::kill(pid, SIGKILL);
+    if (what == 0 || what == 2 || !training) ::kill(pid, SIGKILL);
     if (what == 3) ::kill(pid, SIGTERM);
     finish(pid);
     pid = start({"resume", "killed/pieces"});

@@ -128,10 +128,14 @@ std::vector<MemberEnd> run_members(const RunFolder& run, const std::vector<std::
                                    ProgressView& view, const RunMembersOptions& options) {
   const int count = static_cast<int>(members.size());
   const auto [parallel, threads] = share_cores(options.share, count);
+  std::error_code code;
+  fs::remove(run.cancel(), code);  // of a run that was cancelled and is resumed
   std::vector<MemberEnd> ends;
   int started = 0;
   bool stopped = false;
   while (static_cast<int>(ends.size()) < (stopped ? started : count)) {
+    // A cancel is an interrupt from afar.
+    if (fs::exists(run.cancel(), code)) set_interrupted(true);
     while (!interrupted() && started < count && started - static_cast<int>(ends.size()) < parallel)
       runner.start({run, members[static_cast<std::size_t>(started++)], threads});
     if (interrupted() && !std::exchange(stopped, true)) {
@@ -154,6 +158,8 @@ std::vector<MemberEnd> run_members(const RunFolder& run, const std::vector<std::
   view.finish();
   return ends;
 }
+
+void request_cancel(const RunFolder& run) { write_file_atomically(run.cancel(), ""); }
 
 std::vector<std::string> unfinished_members(const RunFolder& run, const std::vector<std::string>& members, double patience) {
   std::vector<std::string> unfinished;

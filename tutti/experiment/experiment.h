@@ -29,8 +29,12 @@ struct RunMembersOptions {
   std::function<void()> wait = {};  // between two looks at the members; default: a fifth of a second
 };
 
-// Runs all members, so many at a time, until each has ended; when the interrupt flag is set, asks the running ones to stop
-// and starts no other. A member that failed is told to `view` with the end of its log. Returns how the started ones ended.
+// Makes the process that runs the members, wherever it is, stop them and end.
+void request_cancel(const RunFolder& run);
+
+// Runs all members, so many at a time, until each has ended; when the interrupt flag is set or somebody requests a cancel, asks
+// the running ones to stop and starts no other. A member that failed is told to `view` with the end of its log. Returns how the
+// started ones ended.
 std::vector<MemberEnd> run_members(const RunFolder& run, const std::vector<std::string>& members, Runner& runner,
                                    ProgressView& view, const RunMembersOptions& options = {});
 

@@ -100,6 +100,8 @@ class RunFolder {
   const std::filesystem::path& path() const { return path_; }
   std::filesystem::path spec() const { return path_ / "spec.yaml"; }
   std::filesystem::path environment() const { return path_ / "environment.json"; }
+  // Is there while somebody wants the run to stop.
+  std::filesystem::path cancel() const { return path_ / "cancel"; }
   std::filesystem::path models() const { return path_ / "models"; }
   std::filesystem::path ensemble() const { return path_ / "ensemble"; }
   MemberFolder member(const std::string& name) const { return MemberFolder(path_ / "members" / name); }

@@ -1,0 +1,111 @@
+#include <unistd.h>
+
+#include <chrono>
+#include <fstream>
+#include <memory>
+#include <thread>
+
+#include <fmt/color.h>
+#include <CLI/CLI.hpp>
+
+#include "cli/commands.h"
+#include "cli/common.h"
+#include "tutti/base/error.h"
+#include "tutti/base/interrupt.h"
+#include "tutti/base/names.h"
+#include "tutti/experiment/experiment.h"
+
+namespace tutti::cli {
+namespace {
+
+// Reads what a log has gained since the last look, whole lines only.
+class LogReader {
+ public:
+  LogReader(const MemberFolder& folder, std::string prefix) : folder_(folder), prefix_(std::move(prefix)) {}
+
+  // False if there was nothing new.
+  bool print_new() {
+    std::ifstream file(folder_.log());
+    if (!file.seekg(position_)) return false;
+    bool any = false;
+    for (std::string line; std::getline(file, line) && !file.eof();) {
+      position_ = file.tellg();
+      print(prefix_ + line + "\n");
+      any = true;
+    }
+    return any;
+  }
+  bool is_live() const { return is_being_trained(folder_.status()); }
+
+ private:
+  MemberFolder folder_;
+  std::string prefix_;
+  std::streamoff position_ = 0;
+};
+
+constexpr fmt::terminal_color kColors[] = {fmt::terminal_color::cyan, fmt::terminal_color::green, fmt::terminal_color::yellow,
+                                           fmt::terminal_color::magenta, fmt::terminal_color::blue};
+
+std::vector<LogReader> readers_of(const RunFolder& run, const std::vector<std::string>& members) {
+  std::size_t width = 0;
+  for (const std::string& name : members) width = std::max(width, name.size());
+  const bool colored = ::isatty(STDOUT_FILENO) != 0;
+  std::vector<LogReader> readers;
+  for (const std::string& name : members) {
+    std::string prefix = fmt::format("{:<{}} | ", name, width);
+    if (colored) prefix = fmt::format(fmt::fg(kColors[readers.size() % std::size(kColors)]), "{}", prefix);
+    readers.emplace_back(run.member(name), std::move(prefix));
+  }
+  return readers;
+}
+
+void follow(std::vector<LogReader>& readers) {
+  constexpr auto kPoll = std::chrono::milliseconds(200);
+  for (bool live = true, news = true; live || news;) {
+    std::this_thread::sleep_for(kPoll);
+    check_interrupt();
+    live = news = false;
+    // Whether it lives first: what it wrote before it ended is then still read.
+    for (const LogReader& reader : readers) live = live || reader.is_live();
+    for (LogReader& reader : readers) news = reader.print_new() || news;
+    std::fflush(stdout);
+  }
+}
+
+}  // namespace
+
+void add_logs(CLI::App& program, int& code) {
+  struct Arguments {
+    std::string run;
+    std::vector<std::string> members;
+    std::filesystem::path store = default_store();
+    bool follow = false;
+  };
+  auto arguments = std::make_shared<Arguments>();
+  CLI::App* command = program.add_subcommand("logs", "Print the logs of a run's members, each line with the member's name");
+  command->add_option("RUN", arguments->run, "EXPERIMENT, EXPERIMENT/RUN or a run's folder (default: the latest)");
+  command->add_option("--member", arguments->members, "only this member (may be repeated)")->allow_extra_args(false);
+  command->add_option("--store", arguments->store, "folder of all runs ($TUTTI_STORE)")->capture_default_str();
+  command->add_flag("-f,--follow", arguments->follow, "go on until no member is being trained any more");
+  add_examples(*command, {"tutti logs -f cifar10-cnn", "tutti logs --member native-1"});
+  command->callback([arguments, &code] {
+    const RunFolder run = find_run(arguments->store, arguments->run);
+    const std::vector<std::string> all = names_of(plan(spec_of_run(run)));
+    for (const std::string& name : arguments->members)
+      if (std::find(all.begin(), all.end(), name) == all.end()) {
+        const std::string nearest = nearest_name(name, all);
+        fail("logs", "{} has no member '{}'. {}", run.path().string(), name,
+             nearest.empty() ? fmt::format("Expected one of {}.", fmt::join(all, ", "))
+                             : fmt::format("Did you mean '{}'?", nearest));
+      }
+    std::vector<LogReader> readers = readers_of(run, arguments->members.empty() ? all : arguments->members);
+    for (LogReader& reader : readers) reader.print_new();
+    if (arguments->follow) {
+      handle_interrupts();
+      follow(readers);
+    }
+    code = kOk;
+  });
+}
+
+}  // namespace tutti::cli

@@ -1,0 +1,54 @@
+#include <memory>
+
+#include <CLI/CLI.hpp>
+
+#include "cli/commands.h"
+#include "cli/common.h"
+#include "tutti/base/error.h"
+#include "tutti/experiment/experiment.h"
+
+namespace tutti::cli {
+namespace {
+
+void remove(const RunFolder& run) {
+  std::error_code code;
+  for (std::filesystem::directory_iterator member(run.path() / "members", code), end; !code && member != end;
+       member.increment(code)) {
+    const MemberStatus status = MemberFolder(member->path()).status();
+    if (is_being_trained(status))
+      fail("rm", "{} is being trained by process {} on {}. Expected: tutti cancel {} first.",
+           member->path().filename().string(), status.pid, status.host, run.path().string());
+  }
+  std::filesystem::remove_all(run.path(), code);
+  if (code) fail("rm", "cannot remove {}: {}.", run.path().string(), code.message());
+  print("removed " + run.path().string() + "\n");
+}
+
+}  // namespace
+
+void add_rm(CLI::App& program, int& code) {
+  struct Arguments {
+    std::vector<std::string> runs;
+    std::filesystem::path store = default_store();
+  };
+  auto arguments = std::make_shared<Arguments>();
+  CLI::App* command = program.add_subcommand("rm", "Remove runs: models, checkpoints, logs and reports");
+  command->add_option("RUN", arguments->runs, "EXPERIMENT/RUN or a run's folder")->required();
+  command->add_option("--store", arguments->store, "folder of all runs ($TUTTI_STORE)")->capture_default_str();
+  add_examples(*command, {"tutti rm cifar10-cnn/20261122-105000"});
+  command->callback([arguments, &code] {
+    // All are looked up first: a wrong name removes nothing.
+    std::vector<RunFolder> runs;
+    for (const std::string& name : arguments->runs) {
+      runs.push_back(find_run(arguments->store, name));
+      // "the latest of an experiment" is too easily another one than was meant.
+      if (name.find('/') == std::string::npos && runs.back().path().filename() != name)
+        fail("rm", "which run of {}? Expected EXPERIMENT/RUN, {}/{} for the latest.", name, name,
+             runs.back().path().filename().string());
+    }
+    for (const RunFolder& run : runs) remove(run);
+    code = kOk;
+  });
+}
+
+}  // namespace tutti::cli
