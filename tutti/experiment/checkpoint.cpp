@@ -76,7 +76,9 @@ void write_checkpoint(const fs::path& file, const Model& model, const TrainingSt
   tensors.insert(tensors.end(), optimizer.scalars.begin(), optimizer.scalars.end());
   for (const auto& slots : optimizer.slots) tensors.insert(tensors.end(), slots.begin(), slots.end());
   for (const CallbackState& state : training.callbacks) {
-    callbacks.push_back({{"values", state.values}, {"tensors", state.tensors.size()}});
+    Json numbers = Json::object();
+    for (const auto& [name, number] : state.numbers) numbers[name] = to_json(number);
+    callbacks.push_back({{"numbers", numbers}, {"texts", state.texts}, {"tensors", state.tensors.size()}});
     tensors.insert(tensors.end(), state.tensors.begin(), state.tensors.end());
   }
   for (const double sum : training.meters) meters.push_back(to_json(sum));
@@ -111,8 +113,12 @@ TrainingState read_checkpoint(const fs::path& file, Model& model) try {
   for (const Json& sum : json.at("meters")) training.meters.push_back(to_double(sum));
   training.stop_training = json.at("stop_training");
   training.history = history_of(json.at("history"));
-  for (const Json& state : json.at("callbacks"))
-    training.callbacks.push_back({state.at("values"), tensors.take(state.at("tensors"))});
+  for (const Json& state : json.at("callbacks")) {
+    CallbackState& callback = training.callbacks.emplace_back();
+    for (const auto& [name, number] : state.at("numbers").items()) callback.numbers[name] = to_double(number);
+    state.at("texts").get_to(callback.texts);
+    callback.tensors = tensors.take(state.at("tensors"));
+  }
   model.load_weights(file);
   model.set_optimizer_state(optimizer);
   return training;

@@ -3,13 +3,12 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
-#include <nlohmann/json.hpp>
-
-#include "tutti/nn/json.h"
 #include "tutti/nn/logs.h"
 #include "tutti/tensor/tensor.h"
 
@@ -19,8 +18,11 @@ class Model;
 
 // What a callback carries from epoch to epoch.
 struct CallbackState {
-  Json values;
+  std::map<std::string, double> numbers;
+  std::vector<std::string> texts;
   std::vector<Tensor> tensors;
+  // Nothing if there is none.
+  std::optional<double> number(const std::string& name) const;
 };
 
 // Where a fit stands. With the weights and the optimizer's state it is all that a later fit needs to go on as if there had been

@@ -41,12 +41,14 @@ class EarlyStoppingCallback : public Callback {
   }
 
   CallbackState state() const override {
-    return {{{"wait", wait_}, {"best_epoch", best_epoch_}, {"best", best_ ? Json(*best_) : Json()}}, best_weights_};
+    CallbackState state{.numbers = {{"wait", wait_}, {"best_epoch", best_epoch_}}, .texts = {}, .tensors = best_weights_};
+    if (best_) state.numbers["best"] = *best_;
+    return state;
   }
   void restore(const CallbackState& state) override {
-    wait_ = state.values.at("wait");
-    best_epoch_ = state.values.at("best_epoch");
-    best_ = optional_number(state.values.at("best"));
+    wait_ = static_cast<int>(state.number("wait").value_or(0));
+    best_epoch_ = static_cast<int>(state.number("best_epoch").value_or(0));
+    best_ = state.number("best");
     best_weights_ = state.tensors;
   }
 

@@ -50,12 +50,14 @@ class ReduceLROnPlateauCallback : public Callback {
   }
 
   CallbackState state() const override {
-    return {{{"cooldown", cooldown_}, {"wait", wait_}, {"best", best_ ? Json(*best_) : Json()}}, {}};
+    CallbackState state{.numbers = {{"cooldown", cooldown_}, {"wait", wait_}}, .texts = {}, .tensors = {}};
+    if (best_) state.numbers["best"] = *best_;
+    return state;
   }
   void restore(const CallbackState& state) override {
-    cooldown_ = state.values.at("cooldown");
-    wait_ = state.values.at("wait");
-    best_ = optional_number(state.values.at("best"));
+    cooldown_ = static_cast<int>(state.number("cooldown").value_or(0));
+    wait_ = static_cast<int>(state.number("wait").value_or(0));
+    best_ = state.number("best");
   }
 
  private:

@@ -54,12 +54,17 @@ class CSVLoggerCallback : public Callback {
   void on_train_end(FitState&) override { file_.close(); }
 
   // The lines of the epochs before, so that none is lost and none is there twice.
-  CallbackState state() const override { return {{{"keys", keys_}, {"text", read_file(path_)}}, {}}; }
+  CallbackState state() const override {
+    CallbackState state{.numbers = {}, .texts = {read_file(path_)}, .tensors = {}};
+    state.texts.insert(state.texts.end(), keys_.begin(), keys_.end());
+    return state;
+  }
   void restore(const CallbackState& state) override {
-    state.values.at("keys").get_to(keys_);
+    if (state.texts.empty()) return;
+    keys_.assign(state.texts.begin() + 1, state.texts.end());
     file_.close();
     file_.open(path_, std::ios::trunc);
-    file_ << state.values.at("text").get<std::string>() << std::flush;
+    file_ << state.texts.front() << std::flush;
     write_header_ = write_header_ && keys_.empty();
     check();
   }

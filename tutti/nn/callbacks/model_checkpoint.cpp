@@ -33,8 +33,12 @@ class ModelCheckpointCallback : public Callback {
     save(state, path, text);
   }
 
-  CallbackState state() const override { return {{{"best", best_ ? Json(*best_) : Json()}}, {}}; }
-  void restore(const CallbackState& state) override { best_ = optional_number(state.values.at("best")); }
+  CallbackState state() const override {
+    CallbackState state;
+    if (best_) state.numbers["best"] = *best_;
+    return state;
+  }
+  void restore(const CallbackState& state) override { best_ = state.number("best"); }
 
  private:
   std::string best_text() const { return best_ ? fmt::format("{:.5f}", *best_) : "None"; }

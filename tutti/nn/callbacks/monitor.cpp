@@ -8,8 +8,9 @@
 
 namespace tutti {
 
-std::optional<double> optional_number(const Json& value) {
-  return value.is_number() ? std::optional(value.get<double>()) : std::nullopt;
+std::optional<double> CallbackState::number(const std::string& name) const {
+  const auto found = numbers.find(name);
+  return found == numbers.end() ? std::nullopt : std::optional(found->second);
 }
 
 Monitor::Monitor(std::string callback, std::string name, const std::string& mode, double min_delta)

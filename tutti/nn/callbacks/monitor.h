@@ -29,9 +29,6 @@ class Monitor {
   bool warned_ = false;
 };
 
-// A number or null, as the callbacks keep their best value.
-std::optional<double> optional_number(const Json& value);
-
 // Python's str.format over epoch and logs: "weights.{epoch:02d}-{val_loss:.2f}.h5". Error for an unknown name or a bad format.
 std::string format_path(const std::string& pattern, int epoch, const Logs& logs);
 
