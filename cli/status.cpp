@@ -17,12 +17,9 @@ struct Arguments {
   bool json = false;
 };
 
-// A member writes its heartbeat twice a second while it trains; evaluating a large split takes longer.
-constexpr double kSilence = 120;  // seconds
-
 std::string state_of(const MemberStatus& status) {
-  const bool silent = status.state == MemberState::kRunning && now() - status.heartbeat > kSilence;
-  return silent ? "lost" : std::string(name_of(status.state));
+  const bool lost = status.state == MemberState::kRunning && !is_being_trained(status);
+  return lost ? "lost" : std::string(name_of(status.state));
 }
 
 nlohmann::ordered_json json_of(const std::string& name, const MemberStatus& status) {
@@ -52,7 +49,7 @@ void show(const Arguments& arguments) {
     if (arguments.json) continue;
     if (state_of(status) == "lost") {
       status.state = MemberState::kFailed;
-      status.error = "no sign of life for two minutes";
+      status.error = "its process is gone; tutti resume goes on with it";
     }
     print(member_line({name, status}, width, display().is_interactive() ? display().width() : 0) + "\n");
   }
