@@ -54,8 +54,8 @@ void conv(const Conv2D& op, In in, Out out) {
       const double* weights = &kernel[static_cast<std::size_t>((tap * c.in_group + i) * c.out)];
       for (std::int64_t group = 0; group < c.groups; ++group) {
         const double value = x[from * c.in + group * c.in_group + i];
-        double* sum = &sums[static_cast<std::size_t>(to * c.out)];
-        for (std::int64_t o = group * c.out_group; o < (group + 1) * c.out_group; ++o) sum[o] += value * weights[o];
+        add_scaled(&sums[static_cast<std::size_t>(to * c.out + group * c.out_group)], weights + group * c.out_group, value,
+                   c.out_group);
       }
     }
   };
@@ -88,8 +88,7 @@ void conv_input_grad(const Conv2DInputGrad& op, In in, Out out) {
     for (std::int64_t o = 0; o < c.out; ++o) {
       const double* weights = &kernel[static_cast<std::size_t>((tap * c.out + o) * c.in_group)];
       const double value = dy[to * c.out + o];
-      double* sum = &sums[static_cast<std::size_t>(from * c.in + o / c.out_group * c.in_group)];
-      for (std::int64_t i = 0; i < c.in_group; ++i) sum[i] += value * weights[i];
+      add_scaled(&sums[static_cast<std::size_t>(from * c.in + o / c.out_group * c.in_group)], weights, value, c.in_group);
     }
   };
   parallel_for(0, x_shape[0], 1, [&](std::int64_t begin, std::int64_t end) {
@@ -111,7 +110,7 @@ void conv_kernel_grad(const Conv2DKernelGrad& op, In in, Out out) {
       double* sum = &sums[static_cast<std::size_t>((tap * c.in_group + i) * c.out)];
       for (std::int64_t group = 0; group < c.groups; ++group) {
         const double value = x[from * c.in + group * c.in_group + i];
-        for (std::int64_t o = group * c.out_group; o < (group + 1) * c.out_group; ++o) sum[o] += value * slope[o];
+        add_scaled(sum + group * c.out_group, slope + group * c.out_group, value, c.out_group);
       }
     }
   };

@@ -60,6 +60,9 @@ void run(const RmspropUpdate& op, In in, Out out);
 void run(const AdagradUpdate& op, In in, Out out);
 void run(const Increment& op, In in, Out out);
 
+// sums[i] += factor * values[i]: the loop in which convolution and matrix product spend their time. The arrays do not overlap.
+void add_scaled(double* sums, const double* values, double factor, std::int64_t count);
+
 template <class T>
 std::vector<double> widened(const T* values, std::int64_t count) {
   return std::vector<double>(values, values + count);

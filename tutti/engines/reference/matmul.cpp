@@ -20,8 +20,7 @@ void matmul(const MatMul& op, In in, Out out) {
       for (std::int64_t j = 0; j < n; ++j) sums[static_cast<std::size_t>(j)] = bias ? bias[j] : 0.0;
       for (std::int64_t p = 0; p < k; ++p) {
         const double value = a[i * a_row + p * a_column];
-        const double* row = &rows[static_cast<std::size_t>(p * n)];
-        for (std::int64_t j = 0; j < n; ++j) sums[static_cast<std::size_t>(j)] += value * row[j];
+        add_scaled(sums.data(), &rows[static_cast<std::size_t>(p * n)], value, n);
       }
       store(sums, out[0].as<T>() + i * n);
     }
