@@ -10,7 +10,8 @@
 #include "tutti/base/interrupt.h"
 #include "tutti/experiment/experiment.h"
 #include "tutti/experiment/local_runner.h"
-#include "tutti/report/results.h"
+#include "tutti/report/report.h"
+#include "tutti/report/summary.h"
 
 namespace tutti::cli {
 namespace {

@@ -11,6 +11,7 @@
 #include "tutti/data/npy.h"
 #include "tutti/ensemble/combine.h"
 #include "tutti/ensemble/statistics.h"
+#include "tutti/ensemble/weights.h"
 
 namespace fs = std::filesystem;
 
@@ -58,7 +59,7 @@ std::vector<double> weights_of(const std::string& text, const std::vector<fs::pa
              file.string());
       weights.push_back(*accuracy);
     }
-    return ensemble_weights(WeightRule::kAccuracy, weights);
+    return accuracy_weights(weights);
   }
   for (const std::string& part : CLI::detail::split(text, ',')) weights.push_back(number_of(part, "--weights"));
   if (weights.size() != files.size())

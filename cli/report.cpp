@@ -1,4 +1,5 @@
-#include "tutti/report/results.h"
+#include "tutti/report/report.h"
+#include "tutti/report/summary.h"
 
 #include <memory>
 

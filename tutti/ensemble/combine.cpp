@@ -29,23 +29,6 @@ void check_matrix(const Tensor& probabilities) {
 
 }  // namespace
 
-WeightRule weight_rule_of_name(std::string_view name) {
-  if (name == "accuracy") return WeightRule::kAccuracy;
-  if (name == "uniform") return WeightRule::kUniform;
-  fail("ensemble", "unknown weights '{}'. Expected accuracy or uniform.", name);
-}
-
-std::vector<double> ensemble_weights(WeightRule rule, std::span<const double> accuracies) {
-  if (rule == WeightRule::kUniform) return std::vector<double>(accuracies.size(), 1.0);
-  double sum = 0;
-  for (const double accuracy : accuracies) {
-    if (!(accuracy >= 0 && accuracy <= 1)) fail("ensemble", "an accuracy must be between 0 and 1. Got {}.", accuracy);
-    sum += accuracy;
-  }
-  if (!(sum > 0)) fail("ensemble", "all accuracies are 0, so they cannot be weights. Expected weights: uniform.");
-  return {accuracies.begin(), accuracies.end()};
-}
-
 Tensor combine(std::span<const Tensor> predictions, std::span<const double> weights) {
   if (predictions.empty()) fail("ensemble", "there are no predictions to combine.");
   if (weights.size() != predictions.size())

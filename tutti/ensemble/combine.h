@@ -12,13 +12,6 @@
 
 namespace tutti {
 
-enum class WeightRule { kAccuracy, kUniform };
-// "accuracy", "uniform". Error for another name.
-WeightRule weight_rule_of_name(std::string_view name);
-
-// One weight a model, by its accuracy on the validation split. Error if an accuracy is not in [0, 1] or if all are 0.
-std::vector<double> ensemble_weights(WeightRule rule, std::span<const double> accuracies);
-
 // sum_i weights[i] * predictions[i] / sum_i weights[i], float32, summed in double. Predictions are float32 of one shape,
 // (n, classes). Error if shapes differ, or if a weight is negative or all are 0.
 Tensor combine(std::span<const Tensor> predictions, std::span<const double> weights);

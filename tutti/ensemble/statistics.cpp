@@ -11,7 +11,21 @@ namespace {
 
 constexpr double kLevel = 0.05;
 
-void check_labels(const Tensor& probabilities, const Tensor& labels) {
+// ln of the binomial coefficient n over k.
+double log_choose(double n, double k) { return std::lgamma(n + 1) - std::lgamma(k + 1) - std::lgamma(n - k + 1); }
+
+// Which samples' likeliest class is the true one.
+std::vector<bool> hits_of(const Tensor& probabilities, const Tensor& labels) {
+  const std::vector<std::int64_t> classes = argmax_rows(probabilities);
+  const auto y = labels.data<std::int32_t>();
+  std::vector<bool> hits(y.size());
+  for (std::size_t n = 0; n < y.size(); ++n) hits[n] = classes[n] == y[n];
+  return hits;
+}
+
+}  // namespace
+
+void check_predictions(const Tensor& probabilities, const Tensor& labels) {
   if (probabilities.shape().rank() != 2 || probabilities.dtype() != DType::kFloat32)
     fail("statistics", "expected probabilities float32 (n, classes). Got {}.", to_string(probabilities.type()));
   if (labels.dtype() != DType::kInt32 || labels.shape() != Shape{probabilities.shape()[0]})
@@ -20,11 +34,6 @@ void check_labels(const Tensor& probabilities, const Tensor& labels) {
     if (label < 0 || label >= probabilities.shape()[1])
       fail("statistics", "a label must be a class from 0 to {}. Got {}.", probabilities.shape()[1] - 1, label);
 }
-
-// ln of the binomial coefficient n over k.
-double log_choose(double n, double k) { return std::lgamma(n + 1) - std::lgamma(k + 1) - std::lgamma(n - k + 1); }
-
-}  // namespace
 
 Interval wilson_interval(std::int64_t successes, std::int64_t total) {
   if (total <= 0) return {0.0, 1.0};
@@ -38,7 +47,7 @@ Interval wilson_interval(std::int64_t successes, std::int64_t total) {
 }
 
 Score score(const Tensor& probabilities, const Tensor& labels) {
-  check_labels(probabilities, labels);
+  check_predictions(probabilities, labels);
   Score result{.samples = probabilities.shape()[0]};
   if (result.samples == 0) return result;
   constexpr double kEpsilon = 1e-7;
@@ -63,6 +72,7 @@ Score score(const Tensor& probabilities, const Tensor& labels) {
   result.interval = wilson_interval(result.correct, result.samples);
   result.log_loss /= n;
   result.brier /= n;
+  result.calibration_error = expected_calibration_error(reliability(probabilities, labels));
   return result;
 }
 
@@ -76,8 +86,8 @@ double mcnemar_p_value(std::int64_t only_first, std::int64_t only_second) {
 }
 
 McNemar mcnemar(const Tensor& first, const Tensor& second, const Tensor& labels) {
-  check_labels(first, labels);
-  check_labels(second, labels);
+  check_predictions(first, labels);
+  check_predictions(second, labels);
   const auto a = argmax_rows(first), b = argmax_rows(second);
   const auto y = labels.data<std::int32_t>();
   McNemar result;
@@ -86,6 +96,74 @@ McNemar mcnemar(const Tensor& first, const Tensor& second, const Tensor& labels)
     result.only_second += b[i] == y[i] && a[i] != y[i] ? 1 : 0;
   }
   result.p_value = mcnemar_p_value(result.only_first, result.only_second);
+  return result;
+}
+
+std::vector<ReliabilityBin> reliability(const Tensor& probabilities, const Tensor& labels, int bins) {
+  check_predictions(probabilities, labels);
+  if (bins < 1) fail("statistics", "expected at least one bin. Got {}.", bins);
+  std::vector<ReliabilityBin> result(static_cast<std::size_t>(bins));
+  const auto classes = static_cast<std::size_t>(probabilities.shape()[1]);
+  const auto p = probabilities.data<float>();
+  const auto y = labels.data<std::int32_t>();
+  for (std::size_t n = 0; n < y.size(); ++n) {
+    const auto row = p.subspan(n * classes, classes);
+    const auto largest = std::ranges::max_element(row);
+    const double confidence = std::clamp(static_cast<double>(*largest), 0.0, 1.0);
+    const double place = std::ceil(confidence * bins) - 1;
+    ReliabilityBin& bin = result[static_cast<std::size_t>(std::clamp(place, 0.0, static_cast<double>(bins - 1)))];
+    ++bin.samples;
+    bin.confidence += confidence;
+    bin.accuracy += largest - row.begin() == y[n] ? 1 : 0;
+  }
+  for (ReliabilityBin& bin : result) {
+    if (bin.samples == 0) continue;
+    bin.confidence /= static_cast<double>(bin.samples);
+    bin.accuracy /= static_cast<double>(bin.samples);
+  }
+  return result;
+}
+
+double expected_calibration_error(const std::vector<ReliabilityBin>& bins) {
+  double sum = 0, samples = 0;
+  for (const ReliabilityBin& bin : bins) {
+    sum += static_cast<double>(bin.samples) * std::abs(bin.accuracy - bin.confidence);
+    samples += static_cast<double>(bin.samples);
+  }
+  return samples > 0 ? sum / samples : 0.0;
+}
+
+std::vector<std::vector<std::int64_t>> confusion_matrix(const Tensor& probabilities, const Tensor& labels) {
+  check_predictions(probabilities, labels);
+  const auto classes = static_cast<std::size_t>(probabilities.shape()[1]);
+  std::vector<std::vector<std::int64_t>> matrix(classes, std::vector<std::int64_t>(classes, 0));
+  const std::vector<std::int64_t> predicted = argmax_rows(probabilities);
+  const auto y = labels.data<std::int32_t>();
+  for (std::size_t n = 0; n < y.size(); ++n) ++matrix[static_cast<std::size_t>(y[n])][static_cast<std::size_t>(predicted[n])];
+  return matrix;
+}
+
+Diversity diversity(std::span<const Tensor> predictions, const Tensor& labels) {
+  std::vector<std::vector<bool>> hits;
+  for (const Tensor& prediction : predictions) {
+    check_predictions(prediction, labels);
+    hits.push_back(hits_of(prediction, labels));
+  }
+  const std::size_t members = hits.size();
+  Diversity result;
+  result.disagreement.assign(members, std::vector<double>(members, 0.0));
+  result.double_fault = result.disagreement;
+  const double samples = std::max(1.0, static_cast<double>(labels.elements()));
+  for (std::size_t i = 0; i < members; ++i)
+    for (std::size_t j = 0; j < members; ++j) {
+      double differ = 0, both = 0;
+      for (std::size_t n = 0; n < hits[i].size(); ++n) {
+        differ += hits[i][n] != hits[j][n] ? 1 : 0;
+        both += !hits[i][n] && !hits[j][n] ? 1 : 0;
+      }
+      result.disagreement[i][j] = differ / samples;
+      result.double_fault[i][j] = both / samples;
+    }
   return result;
 }
 

@@ -5,6 +5,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "tutti/tensor/tensor.h"
 
@@ -20,10 +21,14 @@ Interval wilson_interval(std::int64_t successes, std::int64_t total);
 struct Score {
   std::int64_t samples = 0, correct = 0;
   double accuracy = 0.0;
-  Interval interval;      // of the accuracy, 95 %
-  double log_loss = 0.0;  // mean -ln p(true class); p normalised and clipped to [1e-7, 1 - 1e-7] as Keras's loss does
-  double brier = 0.0;     // mean over the samples of sum over the classes (p - [class is true])^2: 0 best, 2 worst
+  Interval interval;               // of the accuracy, 95 %
+  double log_loss = 0.0;           // mean -ln p(true class); p normalised and clipped to [1e-7, 1 - 1e-7] as Keras's loss does
+  double brier = 0.0;              // mean over the samples of sum over the classes (p - [class is true])^2: 0 best, 2 worst
+  double calibration_error = 0.0;  // expected calibration error over the bins of reliability()
 };
+
+// Error unless probabilities is float32 (n, classes) and labels int32 (n,), each a class.
+void check_predictions(const Tensor& probabilities, const Tensor& labels);
 
 // probabilities float32 (n, classes); labels int32 (n,). Error if they do not fit.
 Score score(const Tensor& probabilities, const Tensor& labels);
@@ -36,6 +41,27 @@ struct McNemar {
 };
 McNemar mcnemar(const Tensor& first, const Tensor& second, const Tensor& labels);
 double mcnemar_p_value(std::int64_t only_first, std::int64_t only_second);
+
+// Of the samples whose likeliest class has a probability in one range: how sure the predictions are, and how often right.
+struct ReliabilityBin {
+  std::int64_t samples = 0;
+  double confidence = 0.0, accuracy = 0.0;  // means; 0 if there are no samples
+};
+
+// Bins of equal width over (0, 1]. M. P. Naeini et al., AAAI 2015.
+std::vector<ReliabilityBin> reliability(const Tensor& probabilities, const Tensor& labels, int bins = 15);
+// Mean of |accuracy - confidence|, weighted by the samples of each bin.
+double expected_calibration_error(const std::vector<ReliabilityBin>& bins);
+
+// [true class][predicted class]: samples.
+std::vector<std::vector<std::int64_t>> confusion_matrix(const Tensor& probabilities, const Tensor& labels);
+
+// How alike classifiers are, [i][j]: shares of all samples. L. Kuncheva and C. Whitaker, Machine Learning 51 (2003), 181-207.
+struct Diversity {
+  std::vector<std::vector<double>> disagreement;  // where one is right and the other wrong; 0 on the diagonal
+  std::vector<std::vector<double>> double_fault;  // where both are wrong; on the diagonal the error rate
+};
+Diversity diversity(std::span<const Tensor> predictions, const Tensor& labels);
 
 // A plain sentence: "The ensemble (78.52 %) is better than the best member, native-1 (77.10 %), by 1.42 points: more than
 // chance (McNemar p = 0.0004)."

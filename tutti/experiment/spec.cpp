@@ -267,6 +267,23 @@ std::vector<Axis> read_members(const YAML::Node& node, const YamlSource& source)
   return axes;
 }
 
+EnsembleOptions read_ensemble(const YAML::Node& node, const YamlSource& source) {
+  EnsembleOptions ensemble;
+  YamlMap map(node, source, "ensemble");
+  std::string weights, temperature;
+  if (map.read("weights", weights)) {
+    check_one_of(map, "weights", weights, {"uniform", "accuracy", "likelihood", "greedy"});
+    ensemble.weights = weight_rule_of_name(weights);
+  }
+  if (map.read("temperature", temperature)) {
+    check_one_of(map, "temperature", temperature, {"none", "members", "ensemble", "both"});
+    ensemble.calibrate_members = temperature == "members" || temperature == "both";
+    ensemble.calibrate_ensemble = temperature == "ensemble" || temperature == "both";
+  }
+  map.finish();
+  return ensemble;
+}
+
 // Experiments and members become folder names, and later the names of Kubernetes objects.
 void check_name(const std::string& name, const std::string& place) {
   const bool valid = !name.empty() && name.size() <= 63 && name.front() != '-' && name.front() != '.' &&
@@ -319,9 +336,7 @@ Spec parse_spec(const std::string& text, const fs::path& file, const Overrides& 
   if (data.IsDefined()) spec.data = read_data(data, source);
   spec.fit = read_fit(map.child("fit"), source);
   spec.members = read_members(map.child("members"), source);
-  YamlMap ensemble(map.child("ensemble"), source, "ensemble");
-  if (ensemble.read("weights", spec.weights)) check_one_of(ensemble, "weights", spec.weights, {"accuracy", "uniform"});
-  ensemble.finish();
+  spec.ensemble = read_ensemble(map.child("ensemble"), source);
   YamlMap run(map.child("run"), source, "run");
   if (run.read("parallel", spec.run.parallel)) check_positive(run, "parallel", spec.run.parallel);
   if (run.read("threads", spec.run.threads)) check_positive(run, "threads", spec.run.threads);

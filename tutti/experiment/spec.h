@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "tutti/data/augment.h"
+#include "tutti/ensemble/ensemble.h"
 #include "tutti/nn/callbacks.h"
 
 namespace tutti {
@@ -91,7 +92,7 @@ struct Spec {
   DataSpec data;
   FitSpec fit;
   std::vector<Axis> members;
-  std::string weights = "accuracy";  // of the ensemble: accuracy or uniform
+  EnsembleOptions ensemble;
   RunSpec run;
   std::string document;  // the YAML text with the overrides applied and the paths made absolute
 };

@@ -1,10 +1,12 @@
-// What a run gave: its members beside their ensemble, and the files that say so.
+// What a run gave: its members beside their ensemble.
 #pragma once
 
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "tutti/data/dataset.h"
+#include "tutti/ensemble/ensemble.h"
 #include "tutti/ensemble/statistics.h"
 #include "tutti/experiment/store.h"
 #include "tutti/tensor/tensor.h"
@@ -14,9 +16,10 @@ namespace tutti {
 struct MemberOutcome {
   MemberResult result;
   HistoryTable history;
-  Tensor test;    // probabilities float32 (n, classes)
-  double weight;  // in the ensemble, of a sum of 1
-  Score score;    // on the test split
+  Tensor validation, test;   // probabilities float32 (n, classes)
+  double weight = 0.0;       // in the ensemble, of a sum of 1
+  double temperature = 1.0;  // in the ensemble
+  Score score;               // of `test`, as the member gave it
 };
 
 struct MemberFailure {
@@ -33,28 +36,26 @@ struct RunResults {
   std::vector<std::string> class_names;
   // Empty if no member is done.
   Tensor labels;         // of the test split, int32 (n,)
-  Tensor ensemble;       // probabilities float32 (n, classes)
+  Ensemble combination;  // fitted on the validation split
+  Tensor ensemble;       // its probabilities of the test split, float32 (n, classes)
   Score score;           // of the ensemble
   McNemar test;          // ensemble against the best member
   std::size_t best = 0;  // the member with the best validation accuracy
 };
 
-// Reads the members' files; weights come from the validation split, scores from the test split. Error if two members have
-// different test splits.
+// Reads the members' files; weights and temperatures come from the validation split, scores from the test split. Error if two
+// members have different test splits, or different validation splits where the ensemble is fitted on them.
 RunResults read_results(const RunFolder& run);
 
-// The table of members beside the ensemble.
-std::string members_table(const RunResults& results);
-// The article's table: for each of the first `images` test images a row a member and one of the ensemble, in percent.
-std::string images_table(const RunResults& results, int images = 10);
+// The images of the test split; empty if they are not at hand any more.
+Dataset test_images(const RunFolder& run, const RunResults& results);
+
+// How alike the members are on the test split.
+Diversity diversity_of(const RunResults& results);
+
+std::string class_name(const RunResults& results, std::int64_t index);
+
 // The sentence of compare_sentence(), and which members are missing.
 std::string verdict(const RunResults& results);
-
-// ensemble/: preds.csv, pred.csv (of the holdout), summary.md, results.json, loss and accuracy as PNG and SVG, report.html.
-void write_report(const RunFolder& run, const RunResults& results);
-
-// For programs.
-std::string results_json(const RunResults& results);
-std::string summary_markdown(const RunResults& results);
 
 }  // namespace tutti

@@ -10,6 +10,8 @@
 #include "tutti/data/npy.h"
 #include "tutti/report/html.h"
 #include "tutti/report/plots.h"
+#include "tutti/report/report.h"
+#include "tutti/report/summary.h"
 #include "tutti/report/tables.h"
 
 namespace fs = std::filesystem;
@@ -45,6 +47,12 @@ class ResultsTest : public testing::Test {
     folder.write_result(result);
     write_file_atomically(folder.path() / "test.npy", to_npy(Tensor::of<float>({4, 2}, probabilities)));
     write_file_atomically(folder.path() / "test_labels.npy", to_npy(Tensor::of<std::int32_t>({4}, labels)));
+    // Ten validation images of the first class, so many of them right.
+    Tensor guesses({10, 2});
+    for (std::size_t n = 0; n < 10; ++n)
+      guesses.data<float>()[2 * n + (static_cast<double>(n) < 10 * validation - 0.5 ? 0 : 1)] = 1.f;
+    write_file_atomically(folder.path() / "validation.npy", to_npy(guesses));
+    write_file_atomically(folder.path() / "validation_labels.npy", to_npy(Tensor({10}, DType::kInt32)));
     write_file_atomically(folder.path() / "history.csv",
                           "epoch,accuracy,loss,val_accuracy,val_loss\n0,0.5,1.5,0.4,1.7\n1,0.6,1.25,0.5,\n");
   }
@@ -57,7 +65,7 @@ TEST_F(ResultsTest, CombinesByValidationAccuracy) {
   write_member("torch", 0.3, {0.f, 1.f, 0.f, 1.f, 1.f, 0.f, 0.f, 1.f});
   const RunResults results = read_results(run());
   ASSERT_EQ(results.members.size(), 2u);
-  EXPECT_DOUBLE_EQ(results.members[0].weight, 0.75);
+  EXPECT_NEAR(results.members[0].weight, 0.75, 1e-12);
   EXPECT_EQ(results.best, 0u);
   EXPECT_FLOAT_EQ(results.ensemble.data<float>()[0], 0.75f);
   EXPECT_EQ(results.members[0].score.correct, 3);
@@ -108,6 +116,27 @@ TEST_F(ResultsTest, RefusesMembersOfDifferentTestSplits) {
   write_member("native", 0.9, {1.f, 0.f, 1.f, 0.f, 1.f, 0.f, 0.f, 1.f});
   write_member("torch", 0.9, {1.f, 0.f, 1.f, 0.f, 1.f, 0.f, 0.f, 1.f}, {0, 0, 0, 1});
   EXPECT_THROW(read_results(run()), Error);
+}
+
+TEST_F(ResultsTest, FitsWeightsOnOneValidationSplitOnly) {
+  write_member("native", 0.9, {1.f, 0.f, 1.f, 0.f, 1.f, 0.f, 0.f, 1.f});
+  write_member("torch", 0.3, {1.f, 0.f, 1.f, 0.f, 1.f, 0.f, 0.f, 1.f});
+  const auto set_rule = [&](const std::string& rule) {
+    write_file_atomically(folder_ / "spec.yaml",
+                          "name: by-hand\nmodel: m.yaml\ndata: {name: shapes, holdout: 2}\n"
+                          "members: {engine: [native, torch], seed: [1]}\nensemble: {weights: " +
+                              rule + "}\n");
+  };
+  set_rule("likelihood");
+  const RunResults fitted = read_results(run());
+  EXPECT_GT(fitted.members[0].weight, 0.9);
+  EXPECT_EQ(fitted.weights, "likelihood");
+  // Each member has its own validation images: their accuracies are comparable, their predictions are not.
+  write_file_atomically(folder_ / "members/torch-1/validation_labels.npy",
+                        to_npy(Tensor::of<std::int32_t>({10}, {1, 0, 0, 0, 0, 0, 0, 0, 0, 0})));
+  EXPECT_THROW(read_results(run()), Error);
+  set_rule("accuracy");
+  EXPECT_NEAR(read_results(run()).members[0].weight, 0.75, 1e-12);
 }
 
 TEST(Tables, AlignNumbersToTheRight) {
