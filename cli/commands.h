@@ -21,6 +21,10 @@ enum ExitCode : int {
 
 // Each sets `code` when it runs; an Error is caught in main().
 void add_train(CLI::App& program, int& code);
+void add_plan(CLI::App& program, int& code);
+void add_cost(CLI::App& program, int& code);  // hidden: what plan starts
+void add_verify(CLI::App& program, int& code);
+void add_compare(CLI::App& program, int& code);
 void add_member(CLI::App& program, int& code);  // hidden: what a runner starts
 void add_resume(CLI::App& program, int& code);
 void add_cancel(CLI::App& program, int& code);

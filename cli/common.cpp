@@ -9,6 +9,7 @@
 #include "tutti/base/display.h"
 #include "tutti/base/error.h"
 #include "tutti/data/datasets.h"
+#include "tutti/experiment/experiment.h"
 #include "tutti/experiment/splits.h"
 
 namespace tutti::cli {
@@ -38,6 +39,14 @@ void EngineArguments::use() const {
   if (!engine.empty()) ::setenv("TUTTI_ENGINE", engine.c_str(), 1);
   if (!device.empty()) ::setenv("TUTTI_DEVICE", device.c_str(), 1);
 }
+
+void RunArguments::add(CLI::App& command, bool with_json) {
+  command.add_option("RUN", run, "EXPERIMENT, EXPERIMENT/RUN or a run's folder (default: the latest)");
+  command.add_option("--store", store, "folder of all runs ($TUTTI_STORE)")->capture_default_str();
+  if (with_json) command.add_flag("--json", json, "print JSON and nothing else");
+}
+
+std::vector<std::string> RunArguments::members() const { return names_of(plan(spec_of_run(find()))); }
 
 void DataArguments::add(CLI::App& command) {
   command.add_option("--data", name, "a data set (tutti data list), or a folder of images, a zip, an .npz or .csv file");

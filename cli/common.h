@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "tutti/data/dataset.h"
+#include "tutti/experiment/store.h"
 #include "tutti/nn/model.h"
 
 namespace CLI {
@@ -22,6 +23,17 @@ struct EngineArguments {
   std::string engine, device;
   void add(CLI::App& command);
   void use() const;
+};
+
+// RUN --store DIR, and --json where a command prints JSON.
+struct RunArguments {
+  std::string run;
+  std::filesystem::path store = default_store();
+  bool json = false;
+  void add(CLI::App& command, bool with_json = true);
+  RunFolder find() const { return find_run(store, run); }
+  // The names of the run's members, in the order of its plan.
+  std::vector<std::string> members() const;
 };
 
 // --data NAME --dir DIR --split test --limit N --scale 1/255

@@ -13,7 +13,6 @@
 #include "tutti/base/error.h"
 #include "tutti/base/interrupt.h"
 #include "tutti/base/names.h"
-#include "tutti/experiment/experiment.h"
 
 namespace tutti::cli {
 namespace {
@@ -76,21 +75,19 @@ void follow(std::vector<LogReader>& readers) {
 
 void add_logs(CLI::App& program, int& code) {
   struct Arguments {
-    std::string run;
+    RunArguments run;
     std::vector<std::string> members;
-    std::filesystem::path store = default_store();
     bool follow = false;
   };
   auto arguments = std::make_shared<Arguments>();
   CLI::App* command = program.add_subcommand("logs", "Print the logs of a run's members, each line with the member's name");
-  command->add_option("RUN", arguments->run, "EXPERIMENT, EXPERIMENT/RUN or a run's folder (default: the latest)");
+  arguments->run.add(*command, false);
   command->add_option("--member", arguments->members, "only this member (may be repeated)")->allow_extra_args(false);
-  command->add_option("--store", arguments->store, "folder of all runs ($TUTTI_STORE)")->capture_default_str();
   command->add_flag("-f,--follow", arguments->follow, "go on until no member is being trained any more");
   add_examples(*command, {"tutti logs -f cifar10-cnn", "tutti logs --member native-1"});
   command->callback([arguments, &code] {
-    const RunFolder run = find_run(arguments->store, arguments->run);
-    const std::vector<std::string> all = names_of(plan(spec_of_run(run)));
+    const RunFolder run = arguments->run.find();
+    const std::vector<std::string> all = arguments->run.members();
     for (const std::string& name : arguments->members)
       if (std::find(all.begin(), all.end(), name) == all.end()) {
         const std::string nearest = nearest_name(name, all);

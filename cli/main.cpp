@@ -81,6 +81,7 @@ int flush_output(int code) {
 
 void add_commands(CLI::App& app, int& code) {
   add_train(app, code);
+  add_plan(app, code);
   add_resume(app, code);
   add_cancel(app, code);
   add_status(app, code);
@@ -88,6 +89,8 @@ void add_commands(CLI::App& app, int& code) {
   add_list(app, code);
   add_rm(app, code);
   add_report(app, code);
+  add_compare(app, code);
+  add_verify(app, code);
   add_evaluate(app, code);
   add_predict(app, code);
   add_summary(app, code);
@@ -97,6 +100,7 @@ void add_commands(CLI::App& app, int& code) {
   add_version(app, code);
   add_completion(app, code);
   add_member(app, code);
+  add_cost(app, code);
 }
 
 int run(int argc, char** argv) {

@@ -7,9 +7,9 @@
 #include "cli/commands.h"
 #include "cli/common.h"
 #include "tutti/base/display.h"
-#include "tutti/base/interrupt.h"
 #include "tutti/experiment/experiment.h"
 #include "tutti/experiment/local_runner.h"
+#include "tutti/experiment/run_members.h"
 #include "tutti/report/report.h"
 #include "tutti/report/summary.h"
 
@@ -26,11 +26,10 @@ void print_results(const RunFolder& run, const RunResults& results, bool json) {
   print("Report: " + (run.ensemble() / "report.html").string() + "\n");
 }
 
-int exit_code(const std::vector<MemberEnd>& ends, std::size_t done) {
-  if (interrupted()) return kInterrupted;
+int exit_code(const RunMembersResult& trained, std::size_t done) {
+  if (trained.stopped) return kInterrupted;
   if (done == 0) return kError;
-  const bool failed =
-      std::any_of(ends.begin(), ends.end(), [](const auto& end) { return end.kind == MemberEnd::Kind::kFailed; });
+  const bool failed = std::ranges::any_of(trained.ends, [](const auto& end) { return end.kind == MemberEnd::Kind::kFailed; });
   return failed ? kMemberFailed : kOk;
 }
 
@@ -38,19 +37,20 @@ int exit_code(const std::vector<MemberEnd>& ends, std::size_t done) {
 
 int train_members(const RunFolder& run, const std::vector<std::string>& members, const TrainMembersOptions& options) {
   const Spec spec = spec_of_run(run);
+  wait_until_stopped(run, members);
   const std::vector<std::string> unfinished = unfinished_members(run, members);
   const auto view = options.json ? make_silent_view() : make_progress_view(display());
   const auto runner = make_local_runner();
   if (!options.note.empty()) view->note(options.note);
   view->note(fmt::format("{}: {} member{} on {}, {}", spec.name, unfinished.size(), unfinished.size() == 1 ? "" : "s",
                          runner->where(), run.path().string()));
-  const std::vector<MemberEnd> ends = run_members(run, unfinished, *runner, *view, {.share = spec.run});
+  const RunMembersResult trained = run_members(run, unfinished, *runner, *view, {.share = spec.run});
   link_models(run, members);
   const RunResults results = read_results(run);
   write_report(run, results);
   print_results(run, results, options.json);
-  if (interrupted()) print(fmt::format("Go on with: tutti resume {}\n", run.path().string()));
-  return exit_code(ends, results.members.size());
+  if (trained.stopped) print(fmt::format("Go on with: tutti resume {}\n", run.path().string()));
+  return exit_code(trained, results.members.size());
 }
 
 }  // namespace tutti::cli

@@ -6,6 +6,7 @@
 
 #include "cli/commands.h"
 #include "cli/common.h"
+#include "cli/predict_run.h"
 #include "tutti/base/error.h"
 #include "tutti/base/files.h"
 #include "tutti/data/npy.h"
@@ -22,7 +23,8 @@ struct Arguments {
   std::vector<fs::path> models;
   DataArguments data;
   EngineArguments engine;
-  fs::path npy, out, preds, pred;
+  fs::path npy, images, store = default_store(), out, preds, pred;
+  std::int64_t show = 10;
   std::string weights = "uniform";
   int batch_size = 256;
   bool json = false;
@@ -102,7 +104,34 @@ void print_rows(const Tensor& probabilities, const Dataset& data, bool json) {
   if (json) print(rows.dump(2) + "\n");
 }
 
+// One word that is no model file: a run's folder, or its name in the store.
+bool is_run_name(const Arguments& arguments) {
+  if (arguments.models.size() != 1) return false;
+  std::error_code code;
+  const fs::path& path = arguments.models.front();
+  if (fs::exists(path, code)) return fs::exists(path / "spec.yaml", code);
+  return path.extension() != ".h5" && path.extension() != ".hdf5" && path.extension() != ".keras";
+}
+
+void predict_as_run(const Arguments& arguments) {
+  if (arguments.images.empty() == arguments.data.name.empty())
+    fail("predict", "expected either --images DIR or --data NAME for the run {}.", arguments.models.front().string());
+  if (!arguments.npy.empty()) fail("predict", "--npy is for model files. Expected --images DIR or --data NAME for a run.");
+  PredictRunOptions options{.data = arguments.data,
+                            .images = arguments.images,
+                            .engine = arguments.engine,
+                            .out = arguments.out,
+                            .batch_size = arguments.batch_size,
+                            .show = arguments.show,
+                            .json = arguments.json};
+  if (!arguments.preds.empty()) options.preds = arguments.preds;
+  if (!arguments.pred.empty()) options.pred = arguments.pred;
+  predict_run(find_run(arguments.store, arguments.models.front().string()), options);
+}
+
 void predict(const Arguments& arguments) {
+  if (is_run_name(arguments)) return predict_as_run(arguments);
+  if (!arguments.images.empty()) fail("predict", "--images is for a run: tutti predict RUN --images DIR.");
   if (arguments.npy.empty() == arguments.data.name.empty()) fail("predict", "expected either --npy FILE or --data NAME.");
   arguments.engine.use();
   const std::vector<fs::path> files = model_files(arguments.models);
@@ -127,12 +156,19 @@ void predict(const Arguments& arguments) {
 
 void add_predict(CLI::App& program, int& code) {
   auto arguments = std::make_shared<Arguments>();
-  CLI::App* command = program.add_subcommand("predict", "Predict with one model, or with several combined");
-  command->add_option("MODEL", arguments->models, "model files (.h5, .hdf5), or folders of them")->required();
-  command->add_option("--npy", arguments->npy, "input array (n, ...)");
+  CLI::App* command =
+      program.add_subcommand("predict", "Predict with the members of a run and their ensemble, or with model files");
+  command->add_option("RUN|MODEL", arguments->models, "a run, or model files (.h5, .hdf5) or folders of them")->required();
+  command->add_option("--images", arguments->images, "with a run: an image (JPEG, PNG) or a folder of them");
+  command->add_option("--store", arguments->store, "with a run: folder of all runs ($TUTTI_STORE)")->capture_default_str();
+  command->add_option("--show", arguments->show, "with a run: images in the table")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  command->add_option("--npy", arguments->npy, "with model files: input array (n, ...)");
   command->add_option("--out", arguments->out, "write the probabilities to this .npy file");
-  command->add_option("--preds", arguments->preds, "write preds.csv: a row an image, a probability a class");
-  command->add_option("--pred", arguments->pred, "write pred.csv: prediction,rate");
+  command->add_option("--preds", arguments->preds,
+                      "write preds.csv: a row an image, a probability a class (with a run always)");
+  command->add_option("--pred", arguments->pred, "write pred.csv: prediction,rate (with a run always)");
   command->add_option("--weights", arguments->weights, "uniform, accuracy (from the names ENGINE_ACCURACY_model.h5) or 0.7,0.8")
       ->capture_default_str();
   arguments->data.add(*command);
@@ -141,7 +177,8 @@ void add_predict(CLI::App& program, int& code) {
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
   command->add_flag("--json", arguments->json, "print the predictions as JSON");
-  add_examples(*command, {"tutti predict model.h5 --npy images.npy --out probabilities.npy",
+  add_examples(*command, {"tutti predict cifar10-cnn --images ~/photos", "tutti predict cifar10-cnn --data cifar10 --limit 100",
+                          "tutti predict model.h5 --npy images.npy --out probabilities.npy",
                           "tutti predict models/*_model.h5 --weights accuracy --data cifar10 --limit 100 --pred pred.csv"});
   command->callback([arguments, &code] {
     predict(*arguments);

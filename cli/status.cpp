@@ -1,4 +1,6 @@
+#include <chrono>
 #include <memory>
+#include <thread>
 
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
@@ -6,16 +8,11 @@
 #include "cli/commands.h"
 #include "cli/common.h"
 #include "tutti/base/display.h"
-#include "tutti/experiment/experiment.h"
+#include "tutti/base/interrupt.h"
+#include "tutti/experiment/progress.h"
 
 namespace tutti::cli {
 namespace {
-
-struct Arguments {
-  std::string run;
-  std::filesystem::path store = default_store();
-  bool json = false;
-};
 
 std::string state_of(const MemberStatus& status) {
   const bool lost = status.state == MemberState::kRunning && !is_being_trained(status);
@@ -36,37 +33,76 @@ nlohmann::ordered_json json_of(const std::string& name, const MemberStatus& stat
           {"error", status.error}};
 }
 
-void show(const Arguments& arguments) {
-  const RunFolder run = find_run(arguments.store, arguments.run);
-  const std::vector<std::string> members = names_of(plan(spec_of_run(run)));
+// The members as lines; `live` is told whether one of them is being trained.
+std::string lines_of(const RunFolder& run, const std::vector<std::string>& members, bool& live) {
   std::size_t width = 0;
   for (const std::string& name : members) width = std::max(width, name.size());
-  nlohmann::ordered_json json = {{"run", run.path().string()}, {"members", nlohmann::ordered_json::array()}};
-  if (!arguments.json) print(run.path().string() + "\n");
+  std::string text;
+  live = false;
   for (const std::string& name : members) {
     MemberStatus status = run.member(name).status();
-    json["members"].push_back(json_of(name, status));
-    if (arguments.json) continue;
+    live = live || is_being_trained(status);
     if (state_of(status) == "lost") {
       status.state = MemberState::kFailed;
       status.error = "its process is gone; tutti resume goes on with it";
     }
-    print(member_line({name, status}, width, display().is_interactive() ? display().width() : 0) + "\n");
+    text += member_line({name, status}, width, display().is_interactive() ? display().width() : 0) + "\n";
   }
-  if (arguments.json) print(json.dump(2) + "\n");
+  return text;
+}
+
+// Until no member is being trained any more: in place on a terminal, elsewhere when something has changed.
+void watch(const RunFolder& run, const std::vector<std::string>& members) {
+  handle_interrupts();
+  std::string shown;
+  for (bool live = true; live;) {
+    const std::string text = lines_of(run, members, live);
+    if (text != shown) {
+      if (display().is_interactive())
+        display().live("status", std::string_view(text).substr(0, text.size() - 1));
+      else
+        print(text);
+      std::fflush(stdout);
+      shown = text;
+    }
+    for (int i = 0; live && i < 10; ++i) {
+      check_interrupt();
+      std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    }
+  }
+  if (display().is_interactive()) print("\n");
+}
+
+void show(const RunArguments& arguments, bool and_watch) {
+  const RunFolder run = arguments.find();
+  const std::vector<std::string> members = arguments.members();
+  if (arguments.json) {
+    nlohmann::ordered_json json = {{"run", run.path().string()}, {"members", nlohmann::ordered_json::array()}};
+    for (const std::string& name : members) json["members"].push_back(json_of(name, run.member(name).status()));
+    return print(json.dump(2) + "\n");
+  }
+  bool live = false;
+  print(run.path().string() + "\n");
+  if (and_watch)
+    watch(run, members);
+  else
+    print(lines_of(run, members, live));
 }
 
 }  // namespace
 
 void add_status(CLI::App& program, int& code) {
+  struct Arguments {
+    RunArguments run;
+    bool watch = false;
+  };
   auto arguments = std::make_shared<Arguments>();
   CLI::App* command = program.add_subcommand("status", "Show the members of a run");
-  command->add_option("RUN", arguments->run, "EXPERIMENT, EXPERIMENT/RUN or a run's folder (default: the latest)");
-  command->add_option("--store", arguments->store, "folder of all runs ($TUTTI_STORE)")->capture_default_str();
-  command->add_flag("--json", arguments->json, "print JSON");
-  add_examples(*command, {"tutti status cifar10-cnn"});
+  arguments->run.add(*command);
+  command->add_flag("-w,--watch", arguments->watch, "go on until no member is being trained any more")->excludes("--json");
+  add_examples(*command, {"tutti status cifar10-cnn", "tutti status --watch"});
   command->callback([arguments, &code] {
-    show(*arguments);
+    show(arguments->run, arguments->watch);
     code = kOk;
   });
 }

@@ -6,6 +6,7 @@
 #include "cli/commands.h"
 #include "cli/common.h"
 #include "cli/members.h"
+#include "cli/spec_arguments.h"
 #include "tutti/base/display.h"
 #include "tutti/base/error.h"
 #include "tutti/base/interrupt.h"
@@ -15,21 +16,11 @@ namespace tutti::cli {
 namespace {
 
 struct Arguments {
-  std::filesystem::path spec, data, store = default_store();
-  std::vector<std::string> set;
+  SpecArguments spec;
+  std::filesystem::path store = default_store();
   std::string run;
-  int parallel = 0, threads = 0;
   bool json = false, dry_run = false;
 };
-
-Spec load(const Arguments& arguments) {
-  Overrides overrides;
-  if (!arguments.data.empty()) overrides.emplace_back("data.dir", std::filesystem::absolute(arguments.data).string());
-  for (const std::string& text : arguments.set) overrides.push_back(parse_override(text));
-  if (arguments.parallel > 0) overrides.emplace_back("run.parallel", std::to_string(arguments.parallel));
-  if (arguments.threads > 0) overrides.emplace_back("run.threads", std::to_string(arguments.threads));
-  return resolve(load_spec(arguments.spec, overrides));
-}
 
 void print_plan(const std::vector<Member>& members) {
   for (const Member& member : members) {
@@ -42,7 +33,7 @@ void print_plan(const std::vector<Member>& members) {
 int train(const Arguments& arguments) {
   handle_interrupts();
   std::string note;
-  Spec spec = load(arguments);
+  Spec spec = arguments.spec.load();
   check_members(plan(spec));
   if (arguments.dry_run) {
     print_plan(plan(spec));
@@ -58,16 +49,9 @@ int train(const Arguments& arguments) {
 void add_train(CLI::App& program, int& code) {
   auto arguments = std::make_shared<Arguments>();
   CLI::App* command = program.add_subcommand("train", "Train all members of an experiment and combine them");
-  command->add_option("SPEC", arguments->spec, "the experiment's YAML file")->required();
-  command->add_option("--set", arguments->set, "replace a value of the spec: fit.epochs=2 (may be repeated)")
-      ->allow_extra_args(false);
-  command->add_option("--data", arguments->data, "folder to look for the data set in first");
+  arguments->spec.add(*command);
   command->add_option("--store", arguments->store, "folder of all runs ($TUTTI_STORE)")->capture_default_str();
   command->add_option("--run", arguments->run, "name of this run (default: the time)");
-  command->add_option("--parallel", arguments->parallel, "members at a time (default: all, but two a core at most)")
-      ->check(CLI::PositiveNumber);
-  command->add_option("--threads", arguments->threads, "threads of a member (default: the cores shared out)")
-      ->check(CLI::PositiveNumber);
   command->add_flag("--dry-run", arguments->dry_run, "check everything, list the members, start nothing");
   command->add_flag("--json", arguments->json, "print the results as JSON and nothing else");
   add_examples(*command, {"tutti train examples/cifar10-cnn.yaml",

@@ -55,6 +55,14 @@ struct ImageFolderOptions {
 // train/ and test/, these are the two sets; else everything is in the first and the second is empty. Images (h, w, c).
 TrainTest image_folder(const std::filesystem::path& path, const ImageFolderOptions& options = {});
 
+// JPEG and PNG images without classes, in the order of their paths: every one in `path` and the folders below it, or `path`
+// itself if it is one. `names`: their paths within `path`. Error if there are none.
+struct NamedImages {
+  Dataset data;  // uint8 (h, w, c)
+  std::vector<std::string> names;
+};
+NamedImages unlabelled_images(const std::filesystem::path& path, const ImageFolderOptions& options = {});
+
 struct CsvOptions {
   std::string label_column;  // its name in the header line, or its number from 0; empty: the last column
   bool regression = false;   // true: the label is a float target (n, 1)

@@ -88,6 +88,24 @@ TEST_F(Files, FoldersOfImagesAreDataSets) {
   EXPECT_THAT(error_of([&] { datasets::image_folder(folder_ / "absent"); }), HasSubstr("does not exist"));
 }
 
+TEST_F(Files, ImagesNeedNoClasses) {
+  const Tensor red = Tensor::of<std::uint8_t>({1, 2, 3}, {255, 0, 0, 254, 0, 0});
+  write("z.png", encode_png(red));
+  write("sub/a.png", encode_png(Tensor({2, 2, 3}, DType::kUInt8)));
+  write("notes.txt", "no image");
+  write(".hidden/b.png", encode_png(red));
+  const auto [data, names] = datasets::unlabelled_images(folder_, {.height = 4, .width = 4});
+  EXPECT_THAT(names, ElementsAre("sub/a.png", "z.png"));
+  EXPECT_EQ(data.sample_shape(), (Shape{4, 4, 3}));
+  EXPECT_FALSE(data.has_labels());
+  EXPECT_EQ(pixel(data, 1)[0], 255);
+  EXPECT_THAT(datasets::unlabelled_images(folder_ / "z.png").names, ElementsAre("z.png"));
+  EXPECT_THAT(error_of([&] { datasets::unlabelled_images(folder_); }), HasSubstr("z.png has another size than sub/a.png"));
+  EXPECT_THAT(error_of([&] { datasets::unlabelled_images(folder_ / ".hidden/../notes"); }), HasSubstr("does not exist"));
+  fs::create_directories(folder_ / "empty");
+  EXPECT_THAT(error_of([&] { datasets::unlabelled_images(folder_ / "empty"); }), HasSubstr("has no .jpg"));
+}
+
 TEST_F(Files, DamagedImagesAreErrors) {
   const ZipReader zip(kGolden / "pictures.zip");
   const std::string jpeg = zip.read(0, 10000), png = zip.read(1, 10000);

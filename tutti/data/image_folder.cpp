@@ -185,4 +185,41 @@ TrainTest image_folder(const fs::path& path, const ImageFolderOptions& options) 
   return {decoder.decode(train, class_names, shape), decoder.decode(test, class_names, shape)};
 }
 
+NamedImages unlabelled_images(const fs::path& path, const ImageFolderOptions& options) {
+  std::error_code code;
+  if (!fs::exists(path, code)) fail("images", "{} does not exist.", path.string());
+  const bool is_folder = fs::is_directory(path, code);
+  const fs::path root = is_folder ? path : path.parent_path();
+  NamedImages images;
+  if (!is_folder) {
+    images.names = {path.filename().string()};
+  } else {
+    for (std::string& name : Folder(path).names())
+      if (is_image(name) && !parts_of(name).empty()) images.names.push_back(std::move(name));
+    std::sort(images.names.begin(), images.names.end());
+  }
+  if (images.names.empty()) fail("images", "{} has no .jpg, .jpeg or .png files.", path.string());
+  const auto read = [&](const std::string& name) {
+    const Tensor image = decode_image(read_file(root / name, kMaxImageBytes), (root / name).string(), options.channels);
+    return options.height > 0 ? resize_image(image, options.height, options.width) : image;
+  };
+  const Shape shape = read(images.names.front()).shape();
+  const auto count = static_cast<std::int64_t>(images.names.size());
+  Tensor x({count, shape[0], shape[1], shape[2]}, DType::kUInt8);
+  parallel_for(0, count, kDecodeGrain, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin; i < end; ++i) {
+      check_interrupt();
+      const std::string& name = images.names[static_cast<std::size_t>(i)];
+      const Tensor image = read(name);
+      if (image.shape() != shape)
+        fail("images", "{} has another size than {}. Expected {}. Got {}.", name, images.names.front(), to_string(shape),
+             to_string(image.shape()));
+      std::copy_n(image.data<std::uint8_t>().data(), shape.elements(),
+                  static_cast<std::uint8_t*>(x.raw()) + i * shape.elements());
+    }
+  });
+  images.data = Dataset::from_tensors(x, Tensor());
+  return images;
+}
+
 }  // namespace tutti::datasets

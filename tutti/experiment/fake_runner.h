@@ -35,9 +35,11 @@ class FakeRunner : public Runner {
     }
     return ends;
   }
-  void stop() override {
-    for (const auto& [job, polls] : running_) ended_.push_back(play_(job, true));
-    running_.clear();
+  void stop(const std::string& member) override {
+    const auto entry = std::ranges::find_if(running_, [&](const auto& running) { return running.first.member == member; });
+    if (entry == running_.end()) return;
+    ended_.push_back(play_(entry->first, true));
+    running_.erase(entry);
   }
 
   std::vector<MemberJob> started;

@@ -1,30 +1,19 @@
 #include "tutti/experiment/local_runner.h"
 
-#include <fcntl.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-#include <algorithm>
-#include <cerrno>
-#include <chrono>
-#include <csignal>
-#include <cstring>
 #include <map>
+#include <optional>
 #include <thread>
+#include <utility>
 
 #include "tutti/base/error.h"
-
-extern char** environ;
+#include "tutti/base/process.h"
 
 namespace fs = std::filesystem;
 
 namespace tutti {
 namespace {
 
-// How long children may take to save after being asked to stop, when this object is destroyed.
-constexpr auto kGrace = std::chrono::seconds(10);
-constexpr int kCannotStart = 127;  // as a shell's
+using Clock = std::chrono::steady_clock;
 
 std::string this_program() {
   std::error_code code;
@@ -33,74 +22,29 @@ std::string this_program() {
   return path.string();
 }
 
-// This process's environment with the variables in `set` replaced.
-std::vector<std::string> environment_with(const std::map<std::string, std::string>& set) {
-  std::vector<std::string> result;
-  for (char** entry = environ; *entry; ++entry) {
-    const std::string_view text = *entry;
-    if (!set.contains(std::string(text.substr(0, text.find('='))))) result.emplace_back(text);
-  }
-  for (const auto& [name, value] : set) result.push_back(name + "=" + value);
-  return result;
-}
-
-std::vector<char*> pointers(std::vector<std::string>& strings) {
-  std::vector<char*> result;
-  for (std::string& string : strings) result.push_back(string.data());
-  result.push_back(nullptr);
-  return result;
-}
-
-// In the child, between fork and exec: only calls that are safe there.
-[[noreturn]] void become(char* const* arguments, char* const* environment, int log, pid_t parent) {
-  ::prctl(PR_SET_PDEATHSIG, SIGTERM);
-  if (::getppid() != parent) ::_exit(kCannotStart);  // it died before the line above
-  ::setpgid(0, 0);
-  ::signal(SIGPIPE, SIG_DFL);
-  const int nothing = ::open("/dev/null", O_RDONLY);
-  if (nothing >= 0) ::dup2(nothing, STDIN_FILENO);
-  ::dup2(log, STDOUT_FILENO);
-  ::dup2(log, STDERR_FILENO);
-  ::execve(arguments[0], arguments, environment);
-  ::_exit(kCannotStart);
-}
-
-MemberEnd end_of(const std::string& member, int status) {
-  MemberEnd end{.member = member};
-  if (WIFEXITED(status)) {
-    const int code = WEXITSTATUS(status);
-    if (code == 0) return end;
-    end.kind = code == 130 ? MemberEnd::Kind::kInterrupted : MemberEnd::Kind::kFailed;
-    if (code == kCannotStart)
-      end.reason = "the process could not be started";
-    else if (code != 130)
-      end.reason = fmt::format("the process ended with exit code {}", code);
-    return end;
-  }
-  const int signal = WTERMSIG(status);
-  end.kind = MemberEnd::Kind::kFailed;
-  end.reason = fmt::format("the process was ended by signal {} ({})", signal, ::strsignal(signal));
-  if (signal == SIGKILL) end.reason += "; most often the machine ran out of memory";
-  return end;
+MemberEnd end_of(const std::string& member, const ProcessEnd& end, bool forced) {
+  constexpr int kInterruptedCode = 130;
+  if (end.ok()) return {.member = member};
+  if (end.code == kInterruptedCode) return {.member = member, .kind = MemberEnd::Kind::kInterrupted};
+  std::string reason = (end.signal ? "the process was ended by " : "the process ended with ") + end.text();
+  if (forced)
+    reason += ": it did not stop when it was asked to";
+  else if (end.signal == SIGKILL)
+    reason += "; most often the machine ran out of memory";
+  return {member, MemberEnd::Kind::kFailed, reason};
 }
 
 class LocalRunner : public Runner {
  public:
-  explicit LocalRunner(LocalRunnerOptions options) : command_(std::move(options.command)) {
-    if (command_.empty()) command_ = {this_program(), "member"};
+  explicit LocalRunner(LocalRunnerOptions options) : options_(std::move(options)) {
+    if (options_.command.empty()) options_.command = {this_program(), "member"};
   }
 
   ~LocalRunner() override {
-    if (children_.empty()) return;
-    stop();
-    const auto deadline = std::chrono::steady_clock::now() + kGrace;
-    while (!children_.empty() && std::chrono::steady_clock::now() < deadline) {
+    for (const auto& [member, child] : children_) stop(member);
+    while (!children_.empty()) {
       poll();
       std::this_thread::sleep_for(std::chrono::milliseconds(20));
-    }
-    for (const auto& [pid, member] : children_) {
-      ::kill(pid, SIGKILL);
-      ::waitpid(pid, nullptr, 0);
     }
   }
 
@@ -108,46 +52,55 @@ class LocalRunner : public Runner {
 
   void start(const MemberJob& job) override {
     const MemberFolder folder = job.run.member(job.member);
-    fs::create_directories(folder.path());
-    std::vector<std::string> arguments = command_;
-    arguments.push_back(job.run.path().string());
-    arguments.push_back(job.member);
+    std::vector<std::string> command = options_.command;
+    command.push_back(job.run.path().string());
+    command.push_back(job.member);
     const std::string threads = std::to_string(job.threads);
-    std::vector<std::string> variables = environment_with({{"TUTTI_NUM_THREADS", threads}, {"OMP_NUM_THREADS", threads}});
-    const std::vector<char*> argv = pointers(arguments), envp = pointers(variables);
-    const int log = ::open(folder.log().c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
-    if (log < 0) fail("local runner", "cannot write {}: {}.", folder.log().string(), std::strerror(errno));
-    const pid_t parent = ::getpid();
-    const pid_t pid = ::fork();
-    if (pid == 0) become(argv.data(), envp.data(), log, parent);
-    const int error = errno;
-    ::close(log);
-    if (pid < 0)
-      ended_.push_back({job.member, MemberEnd::Kind::kFailed, fmt::format("cannot fork: {}", std::strerror(error))});
-    else
-      children_[pid] = job.member;
+    try {
+      fs::create_directories(folder.path());
+      children_.emplace(job.member,
+                        Child{.process = Process({.command = command,
+                                                  .environment = {{"TUTTI_NUM_THREADS", threads}, {"OMP_NUM_THREADS", threads}},
+                                                  .output = folder.log(),
+                                                  .own_group = true})});
+    } catch (const std::exception& error) {
+      ended_.push_back({job.member, MemberEnd::Kind::kFailed, fmt::format("it could not be started: {}", error.what())});
+    }
   }
 
   std::vector<MemberEnd> poll() override {
-    for (auto child = children_.begin(); child != children_.end();) {
-      int status = 0;
-      if (::waitpid(child->first, &status, WNOHANG) != child->first) {
-        ++child;
+    for (auto entry = children_.begin(); entry != children_.end();) {
+      auto& [member, child] = *entry;
+      if (const std::optional<ProcessEnd> end = child.process.poll()) {
+        ended_.push_back(end_of(member, *end, child.forced));
+        entry = children_.erase(entry);
         continue;
       }
-      ended_.push_back(end_of(child->second, status));
-      child = children_.erase(child);
+      if (child.stopped && !child.forced && Clock::now() - *child.stopped > options_.grace) {
+        child.forced = true;
+        child.process.signal(SIGKILL);
+      }
+      ++entry;
     }
     return std::exchange(ended_, {});
   }
 
-  void stop() override {
-    for (const auto& [pid, member] : children_) ::kill(pid, SIGTERM);
+  void stop(const std::string& member) override {
+    const auto child = children_.find(member);
+    if (child == children_.end() || child->second.stopped) return;
+    child->second.stopped = Clock::now();
+    child->second.process.signal(SIGTERM);
   }
 
  private:
-  std::vector<std::string> command_;
-  std::map<pid_t, std::string> children_;
+  struct Child {
+    Process process;
+    std::optional<Clock::time_point> stopped = {};  // when it was asked to
+    bool forced = false;
+  };
+
+  LocalRunnerOptions options_;
+  std::map<std::string, Child> children_;
   std::vector<MemberEnd> ended_;
 };
 

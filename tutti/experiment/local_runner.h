@@ -1,6 +1,7 @@
 // Members as child processes of this one.
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <string>
 #include <vector>
@@ -11,7 +12,9 @@ namespace tutti {
 
 struct LocalRunnerOptions {
   // Run with the run's folder and the member's name appended; default: this program's hidden command `member`.
-  std::vector<std::string> command;
+  std::vector<std::string> command = {};
+  // From SIGTERM to SIGKILL; Kubernetes has the same.
+  std::chrono::milliseconds grace = std::chrono::seconds(30);
 };
 
 // A child gets its threads as TUTTI_NUM_THREADS and OMP_NUM_THREADS, writes to its log.txt, and dies with this process. It

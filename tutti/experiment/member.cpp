@@ -1,6 +1,5 @@
 #include "tutti/experiment/member.h"
 
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -11,17 +10,15 @@
 
 #include "tutti/base/display.h"
 #include "tutti/base/error.h"
-#include "tutti/base/files.h"
 #include "tutti/base/interrupt.h"
 #include "tutti/base/log.h"
 #include "tutti/base/names.h"
-#include "tutti/data/npy.h"
-#include "tutti/ensemble/combine.h"
-#include "tutti/ensemble/statistics.h"
 #include "tutti/experiment/checkpoint.h"
 #include "tutti/experiment/experiment.h"
 #include "tutti/experiment/member_callbacks.h"
 #include "tutti/experiment/model_file.h"
+#include "tutti/experiment/outcome.h"
+#include "tutti/experiment/program_member.h"
 #include "tutti/experiment/splits.h"
 
 namespace fs = std::filesystem;
@@ -30,9 +27,6 @@ namespace tutti {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-
-// Larger than a training batch: nothing is kept for a backward pass.
-constexpr int kPredictBatch = 256;
 
 Optimizer optimizer_of(const FitSpec& fit) {
   Optimizer optimizer(fit.optimizer.name);
@@ -65,29 +59,19 @@ std::vector<CallbackPtr> callbacks_of(const FitSpec& fit, const MemberFolder& fo
   if (fit.reduce_lr) callbacks.push_back(ReduceLROnPlateau(*fit.reduce_lr));
   if (fit.early_stopping) callbacks.push_back(EarlyStopping(*fit.early_stopping));
   callbacks.push_back(TerminateOnNaN());
-  callbacks.push_back(CSVLogger(folder.path() / "history.csv"));
-  if (fit.tensorboard) callbacks.push_back(TensorBoard(folder.path()));
+  callbacks.push_back(make_history_writer(folder));
+  if (fit.tensorboard) callbacks.push_back(make_dispensable(TensorBoard(folder.path()), "TensorBoard's files"));
   if (fit.checkpoint.enabled) callbacks.push_back(make_rolling_checkpoint(folder, fit.checkpoint));
   callbacks.push_back(make_status_writer(folder, status, speed));
   return callbacks;
 }
 
-void save_array(const fs::path& file, const Tensor& tensor) { write_file_atomically(file, to_npy(tensor)); }
-
-// Predicts a split, writes probabilities and labels, and scores them.
-SplitResult predict_split(Model& model, const Dataset& data, const MemberFolder& folder, const std::string& split) {
-  const Tensor probabilities = model.predict(data, {.batch_size = kPredictBatch});
-  const Tensor labels = data.labels();
-  save_array(folder.path() / (split + ".npy"), probabilities);
-  save_array(folder.path() / (split + "_labels.npy"), labels);
-  const Score result = score(probabilities, labels);
-  return {.loss = result.log_loss, .accuracy = result.accuracy, .samples = result.samples};
-}
-
-std::int64_t peak_memory() {
-  rusage usage{};
-  ::getrusage(RUSAGE_SELF, &usage);
-  return std::int64_t{usage.ru_maxrss} * 1024;  // Linux gives KiB
+MemberResult result_of(const Member& member) {
+  return {.name = member.name,
+          .engine = member.engine,
+          .device = member.spec.fit.device,
+          .seed = member.seed,
+          .values = member.values};
 }
 
 // The training of one member, step by step.
@@ -112,8 +96,10 @@ class Training {
       set_interrupted(true);
     }
     const double seconds = std::chrono::duration<double>(Clock::now() - begin).count();
-    model.save(folder_.path() / "model.h5");
-    if (interrupted()) return MemberState::kInterrupted;
+    if (interrupted()) {
+      model.save(folder_.path() / "model.h5");
+      return MemberState::kInterrupted;
+    }
     if (history.logs.empty() || !std::isfinite(history.logs.back().find("loss").value_or(NAN)))
       fail("fit", "the loss is no finite number any more. Expected a smaller fit.learning_rate to help.");
     finish(model, splits, history, seconds);
@@ -156,23 +142,12 @@ class Training {
   }
 
   void finish(Model& model, const Splits& splits, const History& history, double seconds) {
-    MemberResult result{.name = member_.name, .engine = member_.engine, .device = member_.spec.fit.device};
-    result.seed = member_.seed;
-    result.values = member_.values;
+    MemberResult result = result_of(member_);
     result.epochs = static_cast<int>(history.epoch.size());
     result.stop_reason = history.stop_reason;
     result.seconds = seconds;
     if (speed_.seconds > 0) result.images_per_second = static_cast<double>(speed_.samples) / speed_.seconds;
-    result.parameters = model.count_params();
-    result.class_names = splits.test.class_names();
-    result.validation = predict_split(model, splits.validation, folder_, "validation");
-    result.test = predict_split(model, splits.test, folder_, "test");
-    result.model_file = "model.h5";
-    model.save(folder_.path() / model_file_name(member_.engine, result.validation.accuracy));
-    result.peak_memory = peak_memory();
-    folder_.write_result(result);
-    display().text(fmt::format("{}: validation accuracy {:.4f}, test accuracy {:.4f}, {:.0f} images/s\n", member_.name,
-                               result.validation.accuracy, result.test.accuracy, result.images_per_second));
+    write_outcome(folder_, std::move(result), model, splits);
   }
 
   const Member& member_;
@@ -180,6 +155,38 @@ class Training {
   MemberStatus& status_;
   TrainingSpeed speed_;
 };
+
+// A model that was trained elsewhere, or by a program.
+void evaluate_file(const Member& member, const MemberFolder& folder, const fs::path& file, MemberResult result) {
+  Model model = load_model(file, false);
+  if (member.kind() == MemberKind::kTrained)
+    model.compile({.loss = LossFunction(member.spec.fit.loss), .engine = member.engine, .device = member.spec.fit.device});
+  write_outcome(folder, std::move(result), model, load_splits(member.spec.data), file);
+}
+
+void run_program_member(const Member& member, const RunFolder& run, MemberStatus& status) {
+  const MemberFolder folder = run.member(member.name);
+  const auto begin = Clock::now();
+  run_program(member, run, status);
+  MemberResult result = result_of(member);
+  result.epochs = status.epoch;
+  result.seconds = std::chrono::duration<double>(Clock::now() - begin).count();
+  evaluate_file(member, folder, find_output(folder.path(), member.spec.program), std::move(result));
+}
+
+MemberState run_member(const Member& member, const RunFolder& run, MemberStatus& status) {
+  switch (member.kind()) {
+    case MemberKind::kFit:
+      return Training(member, run.member(member.name), status).run();
+    case MemberKind::kProgram:
+      run_program_member(member, run, status);
+      break;
+    case MemberKind::kTrained:
+      evaluate_file(member, run.member(member.name), member.spec.trained, result_of(member));
+      break;
+  }
+  return MemberState::kDone;
+}
 
 }  // namespace
 
@@ -205,7 +212,11 @@ MemberState train_member(const RunFolder& run, const std::string& name) {
     status.error = error;
     status.seconds_left = 0;
     status.heartbeat = now();
-    folder.write_status(status);
+    try {
+      folder.write_status(status);
+    } catch (const Error& unwritten) {
+      log_warning("{}", unwritten.what());  // metrics.json and the exit code say the same
+    }
   };
   try {
     const std::vector<Member> members = plan(spec_of_run(run));
@@ -215,9 +226,9 @@ MemberState train_member(const RunFolder& run, const std::string& name) {
            fmt::join(names_of(members), ", "));
     status.engine = member->engine;
     status.device = member->spec.fit.device;
-    status.epochs = member->spec.fit.epochs;
+    status.epochs = member->kind() == MemberKind::kFit ? member->spec.fit.epochs : 0;
     folder.write_status(status);
-    const MemberState state = Training(*member, folder, status).run();
+    const MemberState state = run_member(*member, run, status);
     end(state, "");
     return state;
   } catch (const Interrupted&) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -85,7 +86,12 @@ class StatusWriter : public Callback {
   void write() {
     written_ = Clock::now();
     status_.heartbeat = now();
-    folder_.write_status(status_);
+    try {
+      folder_.write_status(status_);
+      failing_ = false;
+    } catch (const Error& error) {
+      if (!std::exchange(failing_, true)) log_warning("{}; training goes on", error.what());
+    }
   }
 
   MemberFolder folder_;
@@ -93,12 +99,100 @@ class StatusWriter : public Callback {
   TrainingSpeed& speed_;
   std::int64_t samples_before_ = 0, steps_before_ = 0;  // of this epoch, trained by an earlier process
   double trained_ = 0;                                  // seconds from the begin of the epoch to the end of its last batch
+  bool failing_ = false;                                // the last status could not be written
   Clock::time_point train_begin_ = Clock::now(), epoch_begin_ = Clock::now(), written_;
+};
+
+// keras/src/callbacks/csv_logger.py: epoch, then the logs by name; a line an epoch.
+class HistoryWriter : public Callback {
+ public:
+  explicit HistoryWriter(const MemberFolder& folder) : folder_(folder) {}
+
+  void on_epoch_end(FitState& state, Logs& logs) override {
+    if (keys_.empty()) {
+      for (const auto& [name, value] : logs) keys_.push_back(name);
+      std::ranges::sort(keys_);
+      text_ = fmt::format("epoch,{}\n", fmt::join(keys_, ","));
+    }
+    text_ += fmt::format("{}", state.epoch);
+    for (const std::string& key : keys_) {
+      const auto value = logs.find(key);
+      text_ += value ? fmt::format(",{}", *value) : ",NA";
+    }
+    text_ += "\n";
+    try {
+      folder_.write_file("history.csv", text_);
+    } catch (const Error& error) {
+      log_warning("{}; training goes on", error.what());
+    }
+  }
+
+  CallbackState state() const override {
+    CallbackState state{.numbers = {}, .texts = {text_}, .tensors = {}};
+    state.texts.insert(state.texts.end(), keys_.begin(), keys_.end());
+    return state;
+  }
+  void restore(const CallbackState& state) override {
+    if (state.texts.empty()) return;
+    text_ = state.texts.front();
+    keys_.assign(state.texts.begin() + 1, state.texts.end());
+    if (!text_.empty()) folder_.write_file("history.csv", text_);
+  }
+
+ private:
+  MemberFolder folder_;
+  std::string text_;
+  std::vector<std::string> keys_;
+};
+
+class Dispensable : public Callback {
+ public:
+  Dispensable(CallbackPtr callback, std::string name) : callback_(std::move(callback)), name_(std::move(name)) {}
+
+  void on_train_begin(FitState& state) override {
+    attempt([&] { callback_->on_train_begin(state); });
+  }
+  void on_epoch_begin(FitState& state) override {
+    attempt([&] { callback_->on_epoch_begin(state); });
+  }
+  void on_batch_end(FitState& state, const Logs& logs) override {
+    attempt([&] { callback_->on_batch_end(state, logs); });
+  }
+  void on_epoch_end(FitState& state, Logs& logs) override {
+    attempt([&] { callback_->on_epoch_end(state, logs); });
+  }
+  void on_interrupt(FitState& state) override {
+    attempt([&] { callback_->on_interrupt(state); });
+  }
+  CallbackState state() const override { return callback_->state(); }
+  void restore(const CallbackState& state) override {
+    attempt([&] { callback_->restore(state); });
+  }
+  void on_train_end(FitState& state) override {
+    attempt([&] { callback_->on_train_end(state); });
+  }
+
+ private:
+  template <class Call>
+  void attempt(Call&& call) {
+    if (failed_) return;
+    try {
+      call();
+    } catch (const Error& error) {
+      failed_ = true;
+      log_warning("{}; training goes on without {}", error.what(), name_);
+    }
+  }
+
+  CallbackPtr callback_;
+  std::string name_;
+  bool failed_ = false;
 };
 
 class RollingCheckpoint : public Callback {
  public:
-  RollingCheckpoint(const MemberFolder& folder, const CheckpointSpec& spec) : folder_(folder.checkpoints()), spec_(spec) {}
+  RollingCheckpoint(const MemberFolder& folder, const CheckpointSpec& spec)
+      : member_(folder), folder_(folder.checkpoints()), spec_(spec) {}
 
   void on_epoch_end(FitState& state, Logs&) override {
     if ((state.epoch + 1) % spec_.every == 0) save(state);
@@ -107,6 +201,7 @@ class RollingCheckpoint : public Callback {
 
  private:
   void save(const FitState& state) try {
+    member_.check_run();
     const TrainingState training = state.snapshot();
     write_checkpoint(folder_ / checkpoint_name(training), *state.model, training);
     const std::vector<fs::path> files = list_checkpoints(folder_);
@@ -118,6 +213,7 @@ class RollingCheckpoint : public Callback {
     log_warning("no checkpoint after epoch {}: {}", state.epoch + 1, error.what());
   }
 
+  MemberFolder member_;
   fs::path folder_;
   CheckpointSpec spec_;
 };
@@ -126,6 +222,12 @@ class RollingCheckpoint : public Callback {
 
 CallbackPtr make_status_writer(const MemberFolder& folder, MemberStatus& status, TrainingSpeed& speed) {
   return std::make_shared<StatusWriter>(folder, status, speed);
+}
+
+CallbackPtr make_history_writer(const MemberFolder& folder) { return std::make_shared<HistoryWriter>(folder); }
+
+CallbackPtr make_dispensable(CallbackPtr callback, std::string name) {
+  return std::make_shared<Dispensable>(std::move(callback), std::move(name));
 }
 
 CallbackPtr make_rolling_checkpoint(const MemberFolder& folder, const CheckpointSpec& spec) {

@@ -8,15 +8,19 @@
 #include "tutti/base/files.h"
 #include "tutti/base/parallel.h"
 #include "tutti/engines/engines.h"
+#include "tutti/ensemble/combine.h"
 #include "tutti/nn/model.h"
+
+namespace fs = std::filesystem;
 
 namespace tutti {
 namespace {
 
 // Where the value of an axis stands in the document.
 std::string path_of_axis(const std::string& key) {
+  static const std::set<std::string> kTop = {"model", "trained", "command", "env", "output"};
   if (key == "data") return "data.name";
-  if (key == "model" || key.find('.') != std::string::npos) return key;
+  if (kTop.contains(key) || key.find('.') != std::string::npos) return key;
   return "fit." + key;
 }
 
@@ -49,37 +53,137 @@ std::vector<std::string> all_engines() {
   return names;
 }
 
-Member make_member(const Spec& spec, const std::vector<std::pair<std::string, std::string>>& values) {
+const std::string* find_value(const MemberRow& row, const std::string& key) {
+  const auto found = std::ranges::find(row, key, &MemberRow::value_type::first);
+  return found == row.end() ? nullptr : &found->second;
+}
+
+// "theano_0.7845_model.hdf5" -> "theano".
+std::string name_of_model(const fs::path& file) {
+  const std::string stem = file.stem().string();
+  return accuracy_in_file_name(file) ? stem.substr(0, stem.find('_')) : stem;
+}
+
+// The engine that a program's environment asks for, else its own name: "cifar_train" of [python3, cifar_train.py].
+std::string engine_of_program(const ProgramSpec& program) {
+  for (const char* variable : {"TUTTI_ENGINE", "KERAS_BACKEND"})
+    if (const std::string* value = find_value(program.environment, variable)) return *value;
+  for (const std::string& word : program.command)
+    if (fs::path(word).has_parent_path()) return fs::path(word).stem().string();
+  return fs::path(program.command.front()).stem().string();
+}
+
+// The values put into the document. A row that says what its member is replaces what the spec says of all.
+Spec spec_of_member(const Spec& spec, const MemberRow& values) {
   Overrides overrides;
-  for (const auto& [key, value] : values) overrides.emplace_back(path_of_axis(key), value);
-  Member member{.values = values, .spec = parse_spec(spec.document, spec.file, overrides, spec.file.string() + ": members: ")};
+  const bool other_kind = std::ranges::any_of(
+      values, [](const auto& value) { return value.first == "model" || value.first == "command" || value.first == "trained"; });
+  if (other_kind)
+    for (const char* key : {"model", "command", "trained"}) overrides.emplace_back(key, "~");
+  for (const auto& [key, value] : values)
+    if (key != "name") overrides.emplace_back(path_of_axis(key), value);
+  return parse_spec(spec.document, spec.file, overrides, spec.file.string() + ": members: ");
+}
+
+Member make_member(const Spec& spec, const MemberRow& values) {
+  Member member{.values = values, .spec = spec_of_member(spec, values)};
   member.engine = member.spec.fit.engine;
+  if (member.kind() == MemberKind::kProgram && !find_value(values, "engine"))
+    member.engine = engine_of_program(member.spec.program);
   member.seed = member.spec.fit.seed.value_or(seed());
-  member.name = fmt::format("{}-{}", slug(member.engine), member.seed);
-  for (const auto& [key, value] : values) {
-    if (key == "engine" || key == "seed" || find_axis(spec, key)->values.size() == 1) continue;
-    const std::size_t slash = value.rfind('/');
-    member.name += "-" + slug(slash == std::string::npos ? value : value.substr(slash + 1));
-  }
+  member.name = member.kind() == MemberKind::kTrained ? slug(name_of_model(member.spec.trained))
+                                                      : fmt::format("{}-{}", slug(member.engine), member.seed);
   return member;
 }
 
+// What tells this member from the others of the product.
+std::string suffix_of(const Spec& spec, const MemberRow& values) {
+  std::string suffix;
+  for (const auto& [key, value] : values) {
+    if (key == "engine" || key == "seed" || find_axis(spec, key)->values.size() == 1) continue;
+    if (key == "env.KERAS_BACKEND" || key == "env.TUTTI_ENGINE") continue;  // it is the member's engine
+    const std::size_t slash = value.rfind('/');
+    suffix += "-" + slug(slash == std::string::npos ? value : value.substr(slash + 1));
+  }
+  return suffix;
+}
+
+bool is_excluded(const Spec& spec, const MemberRow& values) {
+  return std::ranges::any_of(spec.exclude, [&](const MemberRow& row) {
+    return std::ranges::all_of(row, [&](const auto& wanted) {
+      const std::string* value = find_value(values, wanted.first);
+      return value && *value == wanted.second;
+    });
+  });
+}
+
+void check_exclude(const Spec& spec) {
+  std::vector<std::string> keys;
+  for (const Axis& axis : spec.members) keys.push_back(axis.key);
+  for (const MemberRow& row : spec.exclude)
+    for (const auto& [key, value] : row)
+      if (!find_axis(spec, key))
+        fail(spec.file.string(), "members.exclude: '{}' is no list of members. Expected one of {}.", key,
+             keys.empty() ? "none" : fmt::format("{}", fmt::join(keys, ", ")));
+}
+
+// All combinations of the lists' values.
+std::vector<MemberRow> product_of(const std::vector<Axis>& axes) {
+  std::vector<MemberRow> rows;
+  std::vector<std::size_t> index(axes.size(), 0);
+  while (true) {
+    MemberRow values;
+    for (std::size_t axis = 0; axis < index.size(); ++axis) values.emplace_back(axes[axis].key, axes[axis].values[index[axis]]);
+    rows.push_back(std::move(values));
+    std::size_t axis = index.size();
+    while (axis > 0 && ++index[axis - 1] == axes[axis - 1].values.size()) index[--axis] = 0;
+    if (axis == 0) return rows;
+  }
+}
+
+// A row's own name, as it may stand in a folder and a Kubernetes object.
+std::string checked_name(const Spec& spec, const std::string& name) {
+  if (slug(name) != name)
+    fail(spec.file.string(), "members.include: name must be made of letters, digits, '-' and '.', at most 24. Got '{}'.", name);
+  return name;
+}
+
+bool has_product(const Spec& spec) { return !spec.members.empty() || spec.include.empty(); }
+
 }  // namespace
+
+MemberKind Member::kind() const {
+  if (!spec.trained.empty()) return MemberKind::kTrained;
+  return spec.program.command.empty() ? MemberKind::kFit : MemberKind::kProgram;
+}
 
 Spec resolve(const Spec& spec) {
   Overrides overrides;
   const Axis* engines = find_axis(spec, "engine");
+  const std::string engine_path = has_product(spec) ? "members.engine" : "fit.engine";
   std::vector<std::string> names;
   if (engines) names = engines->values;
-  if (!engines && spec.fit.engine.empty()) names = {env("TUTTI_ENGINE", "native")};
+  // A program's engine is its own matter, unless it is asked for.
+  if (!engines && spec.fit.engine.empty() && spec.program.command.empty()) names = {env("TUTTI_ENGINE", "native")};
   if (!engines && spec.fit.engine == "all") names = {"all"};
   if (const auto all = std::find(names.begin(), names.end(), "all"); all != names.end()) {
     names.erase(all);
     for (const std::string& name : all_engines())
       if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
   }
-  if (!names.empty()) overrides.emplace_back("members.engine", fmt::format("[{}]", fmt::join(names, ", ")));
-  if (!find_axis(spec, "seed") && !spec.fit.seed) overrides.emplace_back("members.seed", fmt::format("[{}]", seed()));
+  if (!names.empty())
+    overrides.emplace_back(engine_path, has_product(spec) ? fmt::format("[{}]", fmt::join(names, ", ")) : names.front());
+  if (!find_axis(spec, "seed") && !spec.fit.seed) {
+    if (has_product(spec))
+      overrides.emplace_back("members.seed", fmt::format("[{}]", seed()));
+    else
+      overrides.emplace_back("fit.seed", std::to_string(seed()));
+  }
+  // Rows that name neither.
+  if (!spec.include.empty() && has_product(spec)) {
+    if (spec.fit.engine.empty()) overrides.emplace_back("fit.engine", env("TUTTI_ENGINE", "native"));
+    if (!spec.fit.seed) overrides.emplace_back("fit.seed", std::to_string(seed()));
+  }
   const Spec resolved = parse_spec(spec.document, spec.file, overrides);
   const RunSpec run = share_cores(spec.run, static_cast<int>(plan(resolved).size()));
   return parse_spec(resolved.document, spec.file,
@@ -96,26 +200,35 @@ RunSpec share_cores(const RunSpec& run, int members) {
 }
 
 std::vector<Member> plan(const Spec& spec) {
+  check_exclude(spec);
   std::vector<Member> members;
-  std::vector<std::size_t> index(spec.members.size(), 0);
-  while (true) {
-    std::vector<std::pair<std::string, std::string>> values;
-    for (std::size_t axis = 0; axis < index.size(); ++axis)
-      values.emplace_back(spec.members[axis].key, spec.members[axis].values[index[axis]]);
-    members.push_back(make_member(spec, values));
-    std::size_t axis = index.size();
-    while (axis > 0 && ++index[axis - 1] == spec.members[axis - 1].values.size()) index[--axis] = 0;
-    if (axis == 0) break;
-  }
-  std::set<std::vector<std::pair<std::string, std::string>>> seen;
+  std::set<MemberRow> seen;
   std::set<std::string> names;
-  for (Member& member : members) {
+  const auto add = [&](Member member, bool named) {
     if (!seen.insert(member.values).second)
       fail(spec.file.string(), "members: {} stands twice. Expected lists without repetitions.", member.name);
     // Different values may have the same slug.
     const std::string base = member.name;
-    for (int copy = 2; !names.insert(member.name).second; ++copy) member.name = fmt::format("{}-{}", base, copy);
+    for (int copy = 2; !names.insert(member.name).second; ++copy) {
+      if (named) fail(spec.file.string(), "members.include: there are two members named '{}'.", base);
+      member.name = fmt::format("{}-{}", base, copy);
+    }
+    members.push_back(std::move(member));
+  };
+  if (has_product(spec))
+    for (const MemberRow& values : product_of(spec.members)) {
+      if (is_excluded(spec, values)) continue;
+      Member member = make_member(spec, values);
+      member.name += suffix_of(spec, values);
+      add(std::move(member), false);
+    }
+  for (const MemberRow& values : spec.include) {
+    Member member = make_member(spec, values);
+    const std::string* name = find_value(values, "name");
+    if (name) member.name = checked_name(spec, *name);
+    add(std::move(member), name != nullptr);
   }
+  if (members.empty()) fail(spec.file.string(), "members: none is left. Expected an exclude that leaves some.");
   return members;
 }
 

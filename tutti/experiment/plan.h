@@ -1,4 +1,4 @@
-// plan: from a Spec to its members, the product of its lists.
+// plan: from a Spec to its members, the product of its lists and those listed one by one.
 #pragma once
 
 #include <string>
@@ -9,13 +9,20 @@
 
 namespace tutti {
 
-// One model to train.
+enum class MemberKind : std::uint8_t {
+  kFit,      // a model that tutti trains
+  kProgram,  // a program that trains a model
+  kTrained,  // a model that is trained already
+};
+
+// One model of the ensemble.
 struct Member {
-  std::string name;  // engine, seed and what else varies: "native-1", "native-1-0.01"; unique, letters, digits, '-' and '.'
-  std::string engine;
+  std::string name;    // engine, seed and what else varies: "native-1", "native-1-0.01"; unique, letters, digits, '-' and '.'
+  std::string engine;  // of a program what its environment says (TUTTI_ENGINE, KERAS_BACKEND), else the program's name
   std::uint64_t seed = 0;
   std::vector<std::pair<std::string, std::string>> values;  // (axis, value)
   Spec spec;                                                // with these values in place
+  MemberKind kind() const;
 };
 
 // The spec with all that depends on this machine and process written down: `engine: all` (every available engine but
@@ -26,8 +33,9 @@ Spec resolve(const Spec& spec);
 // The defaults of a run with so many members on this machine filled in.
 RunSpec share_cores(const RunSpec& run, int members);
 
-// The members of a resolved spec, the last list varying fastest. Error for an unknown hyperparameter, or for two members
-// with the same values.
+// The members of a resolved spec: the product of its lists, the last one varying fastest, without those that a row of `exclude`
+// describes; then the rows of `include`. Without lists the rows alone. Error for an unknown hyperparameter, for two members
+// with the same values or name, for an `exclude` that names no list, and if no member is left.
 std::vector<Member> plan(const Spec& spec);
 
 }  // namespace tutti

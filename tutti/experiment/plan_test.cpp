@@ -67,5 +67,58 @@ TEST(Plan, ResolvesAllEngines) {
   EXPECT_THAT(spec.members[0].values, testing::Not(testing::Contains("all")));
 }
 
+std::string error_of(const std::string& members) {
+  try {
+    plan_of(members);
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "";
+}
+
+TEST(Plan, ExcludesAndIncludesMembers) {
+  const std::vector<Member> members = plan_of(
+      "{engine: [native, torch], seed: [1, 2], exclude: [{engine: torch, seed: 2}], include: [{engine: torch, seed: 7, epochs: "
+      "3},"
+      " {name: theano, command: [python3, train.py], env: {KERAS_BACKEND: theano}}, {trained: cntk_0.77_model.hdf5}]}");
+  EXPECT_THAT(names_of(members), ElementsAre("native-1", "native-2", "torch-1", "torch-7", "theano", "cntk"));
+  EXPECT_EQ(members[3].spec.fit.epochs, 3);
+  EXPECT_EQ(members[3].kind(), MemberKind::kFit);
+  EXPECT_EQ(members[4].kind(), MemberKind::kProgram);
+  EXPECT_EQ(members[4].engine, "theano");
+  EXPECT_THAT(members[4].spec.program.command, ElementsAre("python3", "train.py"));
+  EXPECT_EQ(members[5].kind(), MemberKind::kTrained);
+  EXPECT_EQ(members[5].engine, "native");
+  EXPECT_EQ(members[5].spec.trained.filename(), "cntk_0.77_model.hdf5");
+}
+
+TEST(Plan, ListsMembersOneByOne) {
+  const std::vector<Member> members = plan_of("{include: [{seed: 3}, {engine: torch, seed: 0}]}");
+  EXPECT_THAT(names_of(members), ElementsAre("native-3", "torch-0"));
+}
+
+TEST(Plan, RunsAProgramForEachValueOfItsEnvironment) {
+  const Spec spec =
+      resolve(parse_spec("command: [python3, train.py]\ndata: cifar10\nfit: {seed: 0}\n"
+                         "members: {env.KERAS_BACKEND: [theano, tensorflow], env.EPOCHS: [1, 2]}\n",
+                         "spec.yaml"));
+  EXPECT_THAT(names_of(plan(spec)), ElementsAre("theano-0-1", "theano-0-2", "tensorflow-0-1", "tensorflow-0-2"));
+  EXPECT_EQ(plan(spec)[3].spec.program.environment.size(), 2u);
+  const Spec engines =
+      resolve(parse_spec("command: [./train]\ndata: cifar10\nmembers: {engine: [native, torch], seed: 0}\n", "spec.yaml"));
+  EXPECT_THAT(names_of(plan(engines)), ElementsAre("native-0", "torch-0"));
+}
+
+TEST(Plan, RefusesRowsThatMakeNoSense) {
+  EXPECT_THAT(error_of("{engine: [native], exclude: [{sed: 1}]}"), HasSubstr("'sed' is no list of members"));
+  EXPECT_THAT(error_of("{engine: [native], exclude: [{engine: native}]}"), HasSubstr("none is left"));
+  EXPECT_THAT(error_of("{include: [{name: a, seed: 1}, {name: a, seed: 2}]}"), HasSubstr("two members named 'a'"));
+  EXPECT_THAT(error_of("{include: [{name: a/b}]}"), HasSubstr("letters, digits"));
+  EXPECT_THAT(error_of("{include: {seed: 1}}"), HasSubstr("must be a list"));
+  EXPECT_THAT(error_of("{include: [seed]}"), HasSubstr("must be a mapping"));
+  EXPECT_THAT(error_of("{include: [{command: []}]}"), HasSubstr("command"));
+  EXPECT_THAT(error_of("{include: [{epohcs: 1}]}"), HasSubstr("Did you mean 'epochs'?"));
+}
+
 }  // namespace
 }  // namespace tutti

@@ -31,8 +31,9 @@ class Runner {
   virtual void start(const MemberJob& job) = 0;
   // Those that ended since the last call; returns at once.
   virtual std::vector<MemberEnd> poll() = 0;
-  // Asks all running members to save and end; they are then reported by poll().
-  virtual void stop() = 0;
+  // Asks a running member to save and end; it is then reported by poll(). One that takes longer than its grace period is ended
+  // by force. Nothing happens if it does not run.
+  virtual void stop(const std::string& member) = 0;
 };
 
 }  // namespace tutti

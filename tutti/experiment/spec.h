@@ -2,6 +2,7 @@
 //
 //   name: cifar10-cnn                      # default: the file's name
 //   model: cifar10_cnn.yaml                # YAML layer list (model_file.h), Keras model.json, or .h5 (its weights are kept)
+//                                          # or command: [python3, train.py] with env: {KERAS_BACKEND: theano}
 //   data: {name: cifar10, holdout: 100, validation: 0.1}
 //   fit: {batch_size: 32, epochs: 50, early_stopping: {patience: 3}}
 //   members: {engine: [native, onednn], seed: [1, 2]}
@@ -77,9 +78,21 @@ struct Axis {
   std::vector<std::string> values;  // YAML text
 };
 
+// One entry of members.include or members.exclude: (key as of an Axis, YAML text).
+using MemberRow = std::vector<std::pair<std::string, std::string>>;
+
+// A member that is another program: it trains and leaves a Keras file.
+struct ProgramSpec {
+  std::vector<std::string> command;  // empty: the member is a model that tutti trains
+  std::vector<std::pair<std::string, std::string>> environment;
+  std::string output;  // the name of the Keras file, '*' and '?' allowed; "": the newest *_model.* file, else the newest of all
+};
+
 struct RunSpec {
-  int parallel = 0;  // members at a time; 0: all, but no more than two a core
-  int threads = 0;   // of a member; 0: the cores shared out
+  int parallel = 0;       // members at a time; 0: all, but no more than two a core
+  int threads = 0;        // of a member; 0: the cores shared out
+  int retries = 0;        // how often a member that failed is started again
+  double deadline = 0.0;  // seconds a member may take, all its starts together; 0: any
 };
 
 // (dotted path, YAML text of the value): {"fit.epochs", "2"}.
@@ -88,10 +101,15 @@ using Overrides = std::vector<std::pair<std::string, std::string>>;
 struct Spec {
   std::filesystem::path file;
   std::string name;
-  std::filesystem::path model;
+  // What a member is: one of the three.
+  std::filesystem::path model;    // to be trained
+  ProgramSpec program;            // that trains one
+  std::filesystem::path trained;  // a Keras file, to be used as it is
   DataSpec data;
   FitSpec fit;
+  // The members: the product of the lists without the excluded ones, and the included ones.
   std::vector<Axis> members;
+  std::vector<MemberRow> include, exclude;
   EnsembleOptions ensemble;
   RunSpec run;
   std::string document;  // the YAML text with the overrides applied and the paths made absolute
@@ -105,5 +123,17 @@ Spec parse_spec(const std::string& text, const std::filesystem::path& file, cons
                 const std::string& origin = "--set ");
 // "fit.epochs=2" -> {"fit.epochs", "2"}. Error for anything else.
 std::pair<std::string, std::string> parse_override(const std::string& text);
+
+// Where two specs differ: dotted path of the document, the value in each, empty where there is none.
+struct SpecDifference {
+  std::string path, first, second;
+};
+std::vector<SpecDifference> differences_of(const Spec& first, const Spec& second);
+
+// The files that the members are made of: models and trained models, each once, in the order of the document.
+std::vector<std::filesystem::path> files_of(const Spec& spec);
+// The document with those files under other names.
+std::string document_with_files(const Spec& spec,
+                                const std::vector<std::pair<std::filesystem::path, std::filesystem::path>>& renamed);
 
 }  // namespace tutti

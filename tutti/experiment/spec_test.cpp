@@ -3,7 +3,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <set>
+#include <sstream>
+
+#include <nlohmann/json.hpp>
+
 #include "tutti/base/error.h"
+#include "tutti/base/files.h"
 
 namespace tutti {
 namespace {
@@ -65,7 +71,8 @@ TEST(Spec, SaysWhatIsWrongWithAValue) {
   EXPECT_THAT(error_of("model: m\ndata: shapes\nfit: {epochs: 1, epochs: 2}"), HasSubstr("'fit.epochs' stands twice"));
   EXPECT_THAT(error_of("model: m\ndata: shapes\nfit: {seed: -1}"), HasSubstr("not negative"));
   EXPECT_THAT(error_of("model: m\ndata: shapes\nfit: [1]"), HasSubstr("fit must be a mapping"));
-  EXPECT_THAT(error_of("model: m\ndata: shapes\nensemble: {weights: best}"), HasSubstr("accuracy, uniform. Got 'best'"));
+  EXPECT_THAT(error_of("model: m\ndata: shapes\nensemble: {weights: best}"),
+              HasSubstr("uniform, accuracy, likelihood, greedy. Got 'best'"));
   EXPECT_THAT(error_of("model: m\ndata: shapes\nmembers: {seed: []}"), HasSubstr("empty list"));
   EXPECT_THAT(error_of("model: m\ndata: {name: shapes, augmentation: [random_flop]}"), HasSubstr("[spec.yaml:2]"));
   EXPECT_THAT(error_of("data: shapes"), HasSubstr("model is missing"));
@@ -115,6 +122,71 @@ TEST(Spec, SwitchesCallbacksOnAndOff) {
   EXPECT_EQ(fit("fit: {checkpoint: {keep: 5}}").checkpoint.keep, 5);
   EXPECT_EQ(fit("fit: {schedule: cosine}").schedule.kind, "cosine");
   EXPECT_DOUBLE_EQ(parse_spec("model: m\ndata: {name: shapes, scale: 1/255}", "s.yaml").data.scale, 1.0 / 255);
+}
+
+TEST(Spec, ReadsHowTheEnsembleAndTheRunAreMade) {
+  const Spec spec = parse_spec(
+      std::string(kSmall) + "ensemble: {weights: greedy, temperature: both}\nrun: {retries: 2, deadline: 90m}", "s.yaml");
+  EXPECT_EQ(spec.ensemble.weights, WeightRule::kGreedy);
+  EXPECT_TRUE(spec.ensemble.calibrate_members && spec.ensemble.calibrate_ensemble);
+  EXPECT_EQ(spec.run.retries, 2);
+  EXPECT_EQ(spec.run.deadline, 5400);
+  EXPECT_EQ(parse_spec(std::string(kSmall) + "run: {deadline: 30}", "s.yaml").run.deadline, 30);
+  for (const char* bad : {"-1", "0", "soon", "5 parsecs", "{}"})
+    EXPECT_THAT(error_of(std::string(kSmall) + "run: {deadline: " + bad + "}"), HasSubstr("run.deadline")) << bad;
+  EXPECT_THAT(error_of(std::string(kSmall) + "run: {retries: -1}"), HasSubstr("must not be negative"));
+  EXPECT_THAT(error_of(std::string(kSmall) + "ensemble: {temperature: hot}"), HasSubstr("none, members, ensemble, both"));
+}
+
+TEST(Spec, IsAModelOrAProgramOrATrainedModel) {
+  EXPECT_THAT(error_of("model: m\ncommand: [a]\ndata: shapes"), HasSubstr("expected one of model, command and trained"));
+  EXPECT_THAT(error_of("command: python3 a.py\ndata: shapes"), HasSubstr("a list of words"));
+  EXPECT_THAT(error_of("command: [a]\nenv: {A: [1]}\ndata: shapes"), HasSubstr("A must be a text or a number"));
+  EXPECT_THAT(error_of("command: [a]\noutput: a/b.h5\ndata: shapes"), HasSubstr("name of a file"));
+  const Spec spec = parse_spec("command: train\nenv: {KERAS_BACKEND: theano, N: 1}\ndata: shapes", "s.yaml");
+  EXPECT_THAT(spec.program.command, ElementsAre("train"));
+  EXPECT_EQ(spec.program.environment[1], (std::pair<std::string, std::string>("N", "1")));
+}
+
+// The keys that the parser knows in the mapping at a dotted path, from its own words.
+std::set<std::string> known_keys(const std::string& path) {
+  std::string text = path.empty() ? "zzzzzzzzzzzz: 1" : "{zzzzzzzzzzzz: 1}";
+  for (std::size_t end = path.size(); end != 0;) {
+    const std::size_t dot = path.rfind('.', end - 1);
+    const std::size_t begin = dot == std::string::npos ? 0 : dot + 1;
+    text = path.substr(begin, end - begin) + ": " + text;
+    end = dot == std::string::npos ? 0 : dot;
+    if (end != 0) text = "{" + text + "}";
+  }
+  const std::string error = error_of("model: m\n" + text + "\n");
+  const std::string_view start = "Known keys: ";
+  const std::size_t begin = error.find(start);
+  EXPECT_NE(begin, std::string::npos) << path << ": " << error;
+  std::set<std::string> keys;
+  std::istringstream words(error.substr(begin + start.size()));
+  for (std::string word; words >> word;) keys.insert(word.substr(0, word.find_first_of(",.")));
+  return keys;
+}
+
+// Compares every mapping of the schema that takes no other keys.
+void compare_with_schema(const nlohmann::json& node, const std::string& path, int& mappings) {
+  if (node.contains("anyOf"))
+    for (const auto& option : node.at("anyOf")) compare_with_schema(option, path, mappings);
+  if (!node.contains("properties") || node.value("additionalProperties", nlohmann::json()) != false) return;
+  ++mappings;
+  std::set<std::string> keys;
+  for (const auto& [key, value] : node.at("properties").items()) {
+    keys.insert(key);
+    compare_with_schema(value, path.empty() ? key : path + "." + key, mappings);
+  }
+  EXPECT_EQ(keys, known_keys(path)) << "in " << path;
+}
+
+TEST(Spec, TheSchemaKnowsTheSameKeys) {
+  const auto schema = nlohmann::json::parse(read_file(TUTTI_SOURCE_DIR "/docs/formats/experiment.schema.json"));
+  int mappings = 0;
+  compare_with_schema(schema, "", mappings);
+  EXPECT_EQ(mappings, 9);
 }
 
 }  // namespace

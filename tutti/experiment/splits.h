@@ -15,6 +15,13 @@ struct Splits {
 // Error if the set has no class labels, or if a part would be empty.
 Splits load_splits(const DataSpec& spec, bool progress = false);
 
+// The samples of the set's own training split that load_splits() takes for each part, in its order.
+struct SplitIndices {
+  std::vector<std::int64_t> train, validation;
+  std::vector<std::int64_t> test;  // empty if the set has a test split
+};
+SplitIndices split_indices(const DataSpec& spec);
+
 // Every sample multiplied by `scale`, float32; `data` itself if scale is 1.
 Dataset scaled(const Dataset& data, double scale);
 

@@ -102,7 +102,7 @@ bool is_being_trained(const MemberStatus& status) {
   if (status.state != MemberState::kRunning) return false;
   // A member writes twice a second while it trains; predicting a large split takes longer.
   constexpr double kSilence = 120;
-  if (status.host != host_name()) return now() - status.heartbeat < kSilence;
+  if (status.host != host_name()) return std::abs(now() - status.heartbeat) < kSilence;
   // The number may have gone to another program since.
   std::ifstream file(fmt::format("/proc/{}/cmdline", status.pid));
   const std::string command{std::istreambuf_iterator<char>(file), {}};
@@ -113,6 +113,16 @@ const std::vector<double>& HistoryTable::values(std::string_view name) const {
   static const std::vector<double> kNone;
   const auto found = std::find(names.begin(), names.end(), name);
   return found == names.end() ? kNone : columns[static_cast<std::size_t>(found - names.begin())];
+}
+
+void MemberFolder::check_run() const {
+  const fs::path run = path_.parent_path().parent_path();
+  if (!is_run(run)) fail("store", "the run's folder {} is gone.", run.string());
+}
+
+void MemberFolder::write_file(const std::string& name, std::string_view content) const {
+  check_run();
+  write_file_atomically(path_ / name, content);
 }
 
 MemberStatus MemberFolder::status() const {
@@ -160,7 +170,7 @@ void MemberFolder::write_status(const MemberStatus& status) const {
                             {"pid", status.pid},
                             {"started", to_json(status.started)},
                             {"heartbeat", to_json(status.heartbeat)}};
-  write_file_atomically(path_ / "status.json", json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
+  write_file("status.json", json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
 }
 
 std::optional<MemberResult> MemberFolder::result() const {
@@ -207,7 +217,7 @@ void MemberFolder::write_result(const MemberResult& result) const {
                             {"peak_memory", result.peak_memory},
                             {"model_file", result.model_file},
                             {"class_names", result.class_names}};
-  write_file_atomically(path_ / "metrics.json", json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
+  write_file("metrics.json", json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
 }
 
 HistoryTable MemberFolder::history() const {

@@ -80,6 +80,11 @@ class MemberFolder {
   std::filesystem::path log() const { return path_ / "log.txt"; }
   std::filesystem::path checkpoints() const { return path_ / "checkpoints"; }
 
+  // Error if the run's folder is gone, for example a share that is not mounted any more: nothing must be written beside it.
+  void check_run() const;
+  // A file of this folder, whole or not at all. Error if it cannot be written.
+  void write_file(const std::string& name, std::string_view content) const;
+
   // kWaiting if there is none or it cannot be read.
   MemberStatus status() const;
   void write_status(const MemberStatus& status) const;

@@ -22,6 +22,7 @@ class StoreTest : public testing::Test {
     const std::string test = testing::UnitTest::GetInstance()->current_test_info()->name();
     store_ = fs::temp_directory_path() / ("tutti_store_test_" + test);
     fs::remove_all(store_);
+    write_file_atomically(store_ / "spec.yaml", "");  // a run's folder
   }
   void TearDown() override { fs::remove_all(store_); }
   fs::path store_;
@@ -51,6 +52,25 @@ TEST_F(StoreTest, StatusComesBackAsWritten) {
   EXPECT_EQ(status.pid, 7);
   write_file_atomically(folder.path() / "status.json", "{\"state\": \"runn");
   EXPECT_EQ(folder.status().state, MemberState::kWaiting);
+}
+
+TEST_F(StoreTest, NothingIsWrittenWhereTheRunIsGone) {
+  const MemberFolder folder = RunFolder(store_).member("native-1");
+  folder.write_status({.state = MemberState::kRunning});
+  fs::remove_all(store_);
+  EXPECT_THROW(folder.write_status({.state = MemberState::kDone}), Error);
+  EXPECT_THROW(folder.write_file("history.csv", "epoch\n"), Error);
+  EXPECT_FALSE(fs::exists(store_));
+}
+
+TEST_F(StoreTest, AMemberOfAnotherMachineIsKnownByItsHeartbeat) {
+  EXPECT_TRUE(is_being_trained({.state = MemberState::kRunning, .host = "elsewhere", .heartbeat = now()}));
+  EXPECT_FALSE(is_being_trained({.state = MemberState::kRunning, .host = "elsewhere", .heartbeat = now() - 1000}));
+  // A clock that jumped: a heartbeat from the future is no sign of life.
+  EXPECT_FALSE(is_being_trained({.state = MemberState::kRunning, .host = "elsewhere", .heartbeat = now() + 1000}));
+  EXPECT_FALSE(is_being_trained({.state = MemberState::kDone, .host = "elsewhere", .heartbeat = now()}));
+  // This machine's processes are asked for by their number, whatever the clock says.
+  EXPECT_FALSE(is_being_trained({.state = MemberState::kRunning, .host = host_name(), .pid = 1, .heartbeat = now()}));
 }
 
 TEST_F(StoreTest, ResultComesBackAsWritten) {

@@ -76,6 +76,11 @@ class Writer : public LayerContext {
       std::vector<ValueId> arguments;
       for (const int input : node.inputs) arguments.push_back(values_[static_cast<std::size_t>(input)]);
       values_.push_back(layer_->call(*this, arguments));
+      if (request_.trace) {
+        const std::string name = kLayerOutput + layer_->name + (call_ > 0 ? fmt::format("#{}", call_) : "");
+        graph_.output(name, values_.back());
+        traced_.push_back({name, values_.back()});
+      }
     }
   }
 
@@ -122,11 +127,25 @@ class Writer : public LayerContext {
       for (const std::string& slot : optimizer.rule().slots())
         slots.push_back(graph_.variable(slot_variable_name(name, slot), {DType::kFloat32, weight->shape}));
     }
-    const std::vector<ValueId> gradients = add_gradients(graph_, loss_, trained);
+    std::vector<ValueId> targets = trained;
+    for (const NamedValue& layer : traced_) targets.push_back(layer.value);
+    std::vector<ValueId> gradients = add_gradients(graph_, loss_, targets);
+    if (request_.trace) trace_gradients(trained, gradients);
+    gradients.resize(trained.size());
     for (const Weight* weight : order_)  // statistics
       if (const WeightValue& value = weights_.at(weight); value.current != value.variable)
         graph_.update(value.variable, value.current);
     optimizer.add_updates(graph_, trained, gradients, variables);
+  }
+
+  // gradients: of the trained weights, then of the traced layers.
+  void trace_gradients(const std::vector<ValueId>& trained, const std::vector<ValueId>& gradients) {
+    for (std::size_t i = 0; i < gradients.size(); ++i) {
+      if (gradients[i] == kNoValue) continue;
+      const std::string name =
+          i < trained.size() ? graph_.values()[static_cast<std::size_t>(trained[i])].name : traced_[i - trained.size()].name;
+      graph_.output(kGradientOutput + name, gradients[i]);
+    }
   }
 
   const Model& model_;
@@ -135,6 +154,7 @@ class Writer : public LayerContext {
   std::map<const Weight*, WeightValue> weights_;
   std::vector<const Weight*> order_;
   std::vector<ValueId> values_;  // of the nodes
+  std::vector<NamedValue> traced_;
   const Layer* layer_ = nullptr;
   int call_ = 0;
   ValueId step_ = kNoValue, loss_ = kNoValue, penalty_ = kNoValue;

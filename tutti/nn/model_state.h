@@ -28,7 +28,4 @@ class StateModel : public Model {
   explicit StateModel(State& state) : Model(state.shared_from_this()) {}
 };
 
-// "conv2d/kernel": the name of a weight's variable.
-std::string variable_name(const Layer& layer, const Weight& weight);
-
 }  // namespace tutti

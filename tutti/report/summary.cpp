@@ -28,12 +28,15 @@ Table members(const RunResults& results) {
   return table;
 }
 
-Table images(const RunResults& results, int count) {
+Table images(const ImagePredictions& predictions, std::int64_t count) {
   std::vector<std::string> header = {"image", "member"};
-  const std::int64_t classes = results.ensemble.shape()[1];
-  for (std::int64_t c = 0; c < classes; ++c) header.push_back(class_name(results, c));
+  const std::int64_t classes = predictions.ensemble.shape()[1];
+  for (std::int64_t c = 0; c < classes; ++c) {
+    const auto i = static_cast<std::size_t>(c);
+    header.push_back(i < predictions.class_names.size() ? predictions.class_names[i] : std::to_string(c));
+  }
   Table table(header);
-  const std::int64_t rows = std::min<std::int64_t>(count, results.ensemble.shape()[0]);
+  const std::int64_t rows = std::min<std::int64_t>(count, predictions.ensemble.shape()[0]);
   for (std::int64_t image = 0; image < rows; ++image) {
     if (image > 0) table.rule();
     const auto add = [&](const std::string& first, const std::string& name, const Tensor& probabilities) {
@@ -42,12 +45,24 @@ Table images(const RunResults& results, int count) {
         row.push_back(fmt::format("{:.3f}%", 100 * probabilities.data<float>()[static_cast<std::size_t>(image * classes + c)]));
       table.add(row);
     };
-    std::string first = std::to_string(image + 1);
-    for (const MemberOutcome& member : results.members) add(std::exchange(first, ""), member.result.name, member.test);
-    const std::int64_t answer = results.labels.data<std::int32_t>()[static_cast<std::size_t>(image)];
-    add(fmt::format("answer: {}", class_name(results, answer)), "ensemble", results.ensemble);
+    std::string first = predictions.images[static_cast<std::size_t>(image)];
+    for (const auto& [name, probabilities] : predictions.members) add(std::exchange(first, ""), name, probabilities);
+    const bool known = !predictions.answers.empty();
+    add(known ? "answer: " + predictions.answers[static_cast<std::size_t>(image)] : "", "ensemble", predictions.ensemble);
   }
   return table;
+}
+
+// The first images of the test split.
+Table images(const RunResults& results, int count) {
+  ImagePredictions predictions{.class_names = results.class_names, .ensemble = results.ensemble};
+  for (const MemberOutcome& member : results.members) predictions.members.emplace_back(member.result.name, member.test);
+  const auto labels = results.labels.data<std::int32_t>();
+  for (std::size_t i = 0; i < std::min(labels.size(), static_cast<std::size_t>(count)); ++i) {
+    predictions.images.push_back(std::to_string(i + 1));
+    predictions.answers.push_back(class_name(results, labels[i]));
+  }
+  return images(predictions, count);
 }
 
 Table pairs(const RunResults& results) {
@@ -73,6 +88,8 @@ nlohmann::ordered_json json_of(const Score& score) {
 }  // namespace
 
 std::string members_table(const RunResults& results) { return members(results).text(); }
+
+std::string images_table(const ImagePredictions& predictions, std::int64_t count) { return images(predictions, count).text(); }
 
 std::string images_table(const RunResults& results, int count) {
   return results.members.empty() ? "" : images(results, count).text();

@@ -1,0 +1,27 @@
+#include "cli/spec_arguments.h"
+
+#include <CLI/CLI.hpp>
+
+#include "tutti/experiment/plan.h"
+
+namespace tutti::cli {
+
+void SpecArguments::add(CLI::App& command) {
+  command.add_option("SPEC", spec, "the experiment's YAML file")->required();
+  command.add_option("--set", set, "replace a value of the spec: fit.epochs=2 (may be repeated)")->allow_extra_args(false);
+  command.add_option("--data", data, "folder to look for the data set in first");
+  command.add_option("--parallel", parallel, "members at a time (default: all, but two a core at most)")
+      ->check(CLI::PositiveNumber);
+  command.add_option("--threads", threads, "threads of a member (default: the cores shared out)")->check(CLI::PositiveNumber);
+}
+
+Spec SpecArguments::load() const {
+  Overrides overrides;
+  if (!data.empty()) overrides.emplace_back("data.dir", std::filesystem::absolute(data).string());
+  for (const std::string& text : set) overrides.push_back(parse_override(text));
+  if (parallel > 0) overrides.emplace_back("run.parallel", std::to_string(parallel));
+  if (threads > 0) overrides.emplace_back("run.threads", std::to_string(threads));
+  return resolve(load_spec(spec, overrides));
+}
+
+}  // namespace tutti::cli

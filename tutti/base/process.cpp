@@ -1,0 +1,164 @@
+#include "tutti/base/process.h"
+
+#include <fcntl.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <sstream>
+#include <utility>
+
+#include "tutti/base/error.h"
+#include "tutti/base/files.h"
+
+extern char** environ;
+
+namespace fs = std::filesystem;
+
+namespace tutti {
+namespace {
+
+constexpr int kCannotStart = 127;  // as a shell's
+
+// This process's environment with the variables in `set` replaced.
+std::vector<std::string> environment_with(const std::map<std::string, std::string>& set) {
+  std::vector<std::string> result;
+  for (char** entry = environ; *entry; ++entry) {
+    const std::string_view text = *entry;
+    if (!set.contains(std::string(text.substr(0, text.find('='))))) result.emplace_back(text);
+  }
+  for (const auto& [name, value] : set) result.push_back(name + "=" + value);
+  return result;
+}
+
+std::vector<char*> pointers(std::vector<std::string>& strings) {
+  std::vector<char*> result;
+  for (std::string& string : strings) result.push_back(string.data());
+  result.push_back(nullptr);
+  return result;
+}
+
+// What the child needs after the fork, made before it: between fork and exec only few calls are safe.
+struct Start {
+  const char* program;
+  char* const* arguments;
+  char* const* environment;
+  const char* directory;  // null: stay
+  int output;             // -1: keep
+  int report;             // gets errno if the program cannot be started; closed by exec
+  int death_signal;
+  bool own_group;
+  pid_t parent;
+};
+
+[[noreturn]] void become(const Start& start) {
+  ::prctl(PR_SET_PDEATHSIG, start.death_signal);
+  if (::getppid() != start.parent) ::_exit(kCannotStart);  // it died before the line above
+  if (start.own_group) ::setpgid(0, 0);
+  ::signal(SIGPIPE, SIG_DFL);
+  const int nothing = ::open("/dev/null", O_RDONLY);
+  if (nothing >= 0) ::dup2(nothing, STDIN_FILENO);
+  if (start.output >= 0) {
+    ::dup2(start.output, STDOUT_FILENO);
+    ::dup2(start.output, STDERR_FILENO);
+  }
+  if (!start.directory || ::chdir(start.directory) == 0) ::execve(start.program, start.arguments, start.environment);
+  const int error = errno;
+  [[maybe_unused]] const ssize_t written = ::write(start.report, &error, sizeof error);
+  ::_exit(kCannotStart);
+}
+
+ProcessEnd end_of(int status) {
+  if (WIFSIGNALED(status)) return {.signal = WTERMSIG(status)};
+  return {.code = WEXITSTATUS(status)};
+}
+
+// An open file, closed at the end of its scope.
+struct Descriptor {
+  int number = -1;
+  ~Descriptor() {
+    if (number >= 0) ::close(number);
+  }
+};
+
+}  // namespace
+
+std::string ProcessEnd::text() const {
+  if (signal != 0) return fmt::format("signal {} ({})", signal, ::strsignal(signal));
+  return fmt::format("exit code {}", code);
+}
+
+std::optional<fs::path> find_program(const std::string& name) {
+  const auto is_program = [](const fs::path& path) {
+    std::error_code code;
+    return fs::is_regular_file(path, code) && ::access(path.c_str(), X_OK) == 0;
+  };
+  if (name.find('/') != std::string::npos) return is_program(name) ? std::optional<fs::path>(name) : std::nullopt;
+  std::istringstream folders(env("PATH", "/usr/local/bin:/usr/bin:/bin"));
+  for (std::string folder; std::getline(folders, folder, ':');)
+    if (const fs::path path = fs::path(folder.empty() ? "." : folder) / name; is_program(path)) return path;
+  return {};
+}
+
+Process::Process(const ProcessOptions& options) {
+  const std::optional<fs::path> program = find_program(options.command.at(0));
+  if (!program) fail("process", "there is no program {}.", options.command[0]);
+  std::vector<std::string> arguments = options.command, variables = environment_with(options.environment);
+  const std::vector<char*> argv = pointers(arguments), envp = pointers(variables);
+  const std::string path = fs::absolute(*program).string();
+  Descriptor output, report_read, report_write;
+  if (!options.output.empty()) {
+    output.number = ::open(options.output.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+    if (output.number < 0) fail("process", "cannot write {}: {}.", options.output.string(), std::strerror(errno));
+  }
+  int ends[2];
+  if (::pipe2(ends, O_CLOEXEC) != 0) fail("process", "cannot make a pipe: {}.", std::strerror(errno));
+  report_read.number = ends[0];
+  report_write.number = ends[1];
+  const Start start{
+      path.c_str(),  argv.data(),         envp.data(),          options.directory.empty() ? nullptr : options.directory.c_str(),
+      output.number, report_write.number, options.death_signal, options.own_group,
+      ::getpid()};
+  id_ = ::fork();
+  if (id_ == 0) become(start);
+  if (id_ < 0) fail("process", "cannot start {}: {}.", path, std::strerror(errno));
+  ::close(std::exchange(report_write.number, -1));
+  int error = 0;
+  if (::read(report_read.number, &error, sizeof error) != sizeof error) return;
+  wait();
+  fail("process", "cannot start {}: {}.", path, std::strerror(error));
+}
+
+Process::~Process() {
+  if (id_ < 0 || poll()) return;
+  signal(SIGKILL);
+  wait();
+}
+
+Process::Process(Process&& other) noexcept : id_(std::exchange(other.id_, -1)), end_(other.end_) {}
+
+std::optional<ProcessEnd> Process::poll() {
+  int status = 0;
+  if (!end_ && ::waitpid(id_, &status, WNOHANG) == id_) end_ = end_of(status);
+  return end_;
+}
+
+ProcessEnd Process::wait() {
+  int status = 0;
+  while (!end_) {
+    if (::waitpid(id_, &status, 0) == id_)
+      end_ = end_of(status);
+    else if (errno != EINTR)
+      end_ = ProcessEnd{.code = kCannotStart};
+  }
+  return *end_;
+}
+
+void Process::signal(int number) const {
+  // A process that was waited for has no number any more: it may be another's by now.
+  if (!end_) ::kill(id_, number);
+}
+
+}  // namespace tutti

@@ -1,0 +1,54 @@
+// Other programs as child processes.
+#pragma once
+
+#include <csignal>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace tutti {
+
+struct ProcessOptions {
+  std::vector<std::string> command;                     // the first word is looked up in $PATH unless it has a '/'
+  std::map<std::string, std::string> environment = {};  // variables beside this process's own
+  std::filesystem::path directory = {};                 // to run in; default: this process's
+  std::filesystem::path output = {};                    // standard output and error are appended here; default: this process's
+  int death_signal = SIGTERM;                           // the child gets it when this process dies
+  bool own_group = false;                               // Ctrl-C in the terminal does not reach it
+};
+
+// How a process ended: by itself with a code, or by a signal.
+struct ProcessEnd {
+  int code = 0;
+  int signal = 0;
+  bool ok() const { return code == 0 && signal == 0; }
+  // "exit code 2", "signal 9 (Killed)".
+  std::string text() const;
+};
+
+// A running child; standard input is empty. One that still runs when this object goes is killed.
+class Process {
+ public:
+  // Error if the program cannot be started.
+  explicit Process(const ProcessOptions& options);
+  ~Process();
+  Process(Process&& other) noexcept;
+  Process& operator=(Process&& other) = delete;
+
+  // How it ended, or nothing while it runs. Returns at once.
+  std::optional<ProcessEnd> poll();
+  ProcessEnd wait();
+  void signal(int number) const;
+  pid_t id() const { return id_; }
+
+ private:
+  pid_t id_ = -1;
+  std::optional<ProcessEnd> end_;
+};
+
+// The file that a shell would run for `name`: nothing if there is none.
+std::optional<std::filesystem::path> find_program(const std::string& name);
+
+}  // namespace tutti

@@ -1,0 +1,119 @@
+#include "tutti/experiment/program_member.h"
+
+#include <fnmatch.h>
+
+#include <algorithm>
+#include <chrono>
+#include <thread>
+
+#include "tutti/base/error.h"
+#include "tutti/base/interrupt.h"
+#include "tutti/base/log.h"
+#include "tutti/base/process.h"
+#include "tutti/data/npy.h"
+#include "tutti/experiment/splits.h"
+
+namespace fs = std::filesystem;
+
+namespace tutti {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+void write_indices(const MemberFolder& folder, const std::string& name, const std::vector<std::int64_t>& indices) {
+  Tensor array({static_cast<std::int64_t>(indices.size())}, DType::kInt64);
+  std::ranges::copy(indices, array.data<std::int64_t>().begin());
+  folder.write_file(name, to_npy(array));
+}
+
+std::map<std::string, std::string> environment_of(const Member& member, const RunFolder& run, const MemberFolder& folder) {
+  std::map<std::string, std::string> environment = {
+      {"TUTTI_MEMBER", member.name},
+      {"TUTTI_SEED", std::to_string(member.seed)},
+      {"TUTTI_RUN", run.path().string()},
+      {"TUTTI_OUTPUT", folder.path().string()},
+      {"TUTTI_TRAIN_INDICES", (folder.path() / "train_indices.npy").string()},
+      {"TUTTI_VALIDATION_INDICES", (folder.path() / "validation_indices.npy").string()}};
+  if (std::ranges::any_of(member.values, [](const auto& value) { return value.first == "engine"; }))
+    environment["TUTTI_ENGINE"] = member.engine;
+  for (const auto& [name, value] : member.spec.program.environment) environment[name] = value;
+  return environment;
+}
+
+// The last line of a history.csv, if the program writes one.
+void read_progress(const MemberFolder& folder, MemberStatus& status) {
+  const HistoryTable history = folder.history();
+  if (history.columns.empty() || history.columns.front().empty()) return;
+  status.epoch = static_cast<int>(history.columns.front().size());
+  status.epochs = std::max(status.epochs, status.epoch);
+  status.metrics.clear();
+  for (std::size_t i = 0; i < history.names.size(); ++i)
+    if (history.names[i] != "epoch") status.metrics.emplace_back(history.names[i], history.columns[i].back());
+}
+
+bool is_keras_file(const fs::path& file) {
+  const std::string extension = file.extension().string();
+  return extension == ".h5" || extension == ".hdf5" || extension == ".keras";
+}
+
+}  // namespace
+
+void run_program(const Member& member, const RunFolder& run, MemberStatus& status) {
+  constexpr auto kPoll = std::chrono::milliseconds(50);
+  constexpr auto kHeartbeat = std::chrono::seconds(1);
+  const MemberFolder folder = run.member(member.name);
+  const SplitIndices indices = split_indices(member.spec.data);
+  write_indices(folder, "train_indices.npy", indices.train);
+  write_indices(folder, "validation_indices.npy", indices.validation);
+  // Killed with this process: nobody else would know of it.
+  Process process({.command = member.spec.program.command,
+                   .environment = environment_of(member, run, folder),
+                   .directory = folder.path(),
+                   .death_signal = SIGKILL});
+  bool stopped = false, failing = false;
+  Clock::time_point written;
+  while (!process.poll()) {
+    if (interrupted() && !std::exchange(stopped, true)) process.signal(SIGTERM);
+    if (Clock::now() - written > kHeartbeat) {
+      written = Clock::now();
+      read_progress(folder, status);
+      status.heartbeat = now();
+      try {
+        folder.write_status(status);
+        failing = false;
+      } catch (const Error& error) {
+        if (!std::exchange(failing, true)) log_warning("{}; the program goes on", error.what());
+      }
+    }
+    std::this_thread::sleep_for(kPoll);
+  }
+  if (stopped) throw Interrupted();
+  const ProcessEnd end = process.wait();
+  if (!end.ok()) fail("member", "{} ended with {}.", member.spec.program.command.front(), end.text());
+  read_progress(folder, status);
+}
+
+fs::path find_output(const fs::path& folder, const ProgramSpec& program) {
+  fs::path best;
+  bool best_is_named = false;
+  fs::file_time_type best_time;
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    const std::string name = entry.path().filename().string();
+    if (name.starts_with('.') || !entry.is_regular_file()) continue;
+    if (program.output.empty() ? !is_keras_file(entry.path()) : ::fnmatch(program.output.c_str(), name.c_str(), 0) != 0)
+      continue;
+    // The article's name stands above checkpoints, which are written later now and then.
+    const bool named = entry.path().stem().string().ends_with("_model");
+    const fs::file_time_type time = entry.last_write_time();
+    if (!best.empty() && std::pair(named, time) <= std::pair(best_is_named, best_time)) continue;
+    best = entry.path();
+    best_is_named = named;
+    best_time = time;
+  }
+  if (best.empty())
+    fail("member", "the program left no {} in {}. Expected it to save its model there, in $TUTTI_OUTPUT.",
+         program.output.empty() ? ".h5, .hdf5 or .keras file" : "file " + program.output, folder.string());
+  return best;
+}
+
+}  // namespace tutti
