@@ -24,6 +24,7 @@ namespace {
 
 using testing::ContainsRegex;
 using testing::HasSubstr;
+using testing::Not;
 using testing::StartsWith;
 
 const std::string kProgram = TUTTI_BINARY_DIR "/bin/tutti";
@@ -83,9 +84,9 @@ TEST_F(Cli, PrintsItsVersion) {
 
 TEST_F(Cli, EveryCommandHasHelpWithAnExample) {
   EXPECT_THAT(shell("tutti --help").out, HasSubstr("130 interrupted"));
-  for (const char* command :
-       {"train", "resume", "cancel", "status", "logs", "list", "rm", "report", "evaluate", "predict", "summary", "graph",
-        "engines", "data", "data get", "data list", "data show", "version", "completion"}) {
+  for (const char* command : {"train", "plan",     "verify",    "compare",   "resume",  "cancel",    "status", "logs",
+                              "list",  "rm",       "report",    "evaluate",  "predict", "summary",   "graph",  "engines",
+                              "data",  "data get", "data list", "data show", "version", "completion"}) {
     const Result result = shell(std::string("tutti ") + command + " --help");
     EXPECT_EQ(result.code, 0) << command;
     EXPECT_THAT(result.out, HasSubstr("Example")) << command;
@@ -118,7 +119,8 @@ TEST_F(Cli, ErrorsAreOneLine) {
        {"tutti summary missing.yaml", "tutti summary bad.h5", "tutti train missing.yaml", "tutti train tiny.yaml",
         "tutti predict bad.h5 --npy bad.npy --out o.npy", "tutti predict missing.h5 --npy bad.npy --out o.npy",
         "tutti predict model.yaml", "tutti evaluate bad.h5 --data shapes", "tutti status nothing", "tutti data get nothing",
-        "tutti report nothing", "tutti graph missing.json"}) {
+        "tutti report nothing", "tutti graph missing.json", "tutti plan missing.yaml", "tutti verify missing.yaml",
+        "tutti compare nothing nowhere", "tutti predict nothing --data shapes", "tutti predict nothing"}) {
     const Result result = shell(command);
     EXPECT_EQ(result.code, 1) << command;
     EXPECT_THAT(result.err, StartsWith("tutti: error: ")) << command;
@@ -253,6 +255,103 @@ TEST_F(Cli, ARunIsFollowedCancelledAndRemoved) {
   EXPECT_FALSE(fs::exists(folder_ / "runs/tiny/r"));
   EXPECT_THAT(shell("tutti list").out, HasSubstr("There is no run"));
   EXPECT_EQ(shell("tutti rm tiny/r").code, 1);
+}
+
+TEST_F(Cli, PlansAndVerifiesWithoutTraining) {
+  write_experiment("{engine: [native], seed: [1, 2], include: [{name: theirs, command: [sh, -c, 'true']}]}", "{epochs: 3}");
+  const Result planned = shell("tutti plan tiny.yaml");
+  ASSERT_EQ(planned.code, 0) << planned.err;
+  EXPECT_THAT(planned.out, ContainsRegex("native-2 +1930 .*FLOP.* MiB .*3 epochs"));
+  EXPECT_THAT(planned.out, ContainsRegex("theirs +a program of its own"));
+  EXPECT_THAT(planned.out, HasSubstr("all together"));
+  const auto json = nlohmann::json::parse(shell("tutti plan tiny.yaml --json").out);
+  ASSERT_EQ(json.size(), 3u);
+  EXPECT_GT(json.at(0).at("images_per_second"), 0);
+  EXPECT_EQ(json.at(0).at("training_samples"), 300);
+  EXPECT_EQ(json.at(2).at("reason"), "a program of its own");
+  // An engine that is not there is a line of the table, as it is a member that fails.
+  EXPECT_THAT(shell("TUTTI_PLUGIN_PATH=/nowhere tutti plan tiny.yaml --set 'members.engine=[torch]' --set members.include=[] "
+                    "--set fit.device=cuda:9")
+                  .out,
+              HasSubstr("torch-1"));
+
+  const Result verified = shell("tutti verify tiny.yaml --steps 3");
+  ASSERT_EQ(verified.code, 0) << verified.err;
+  EXPECT_THAT(verified.out, ContainsRegex("average_pooling2d.* +[0-9]"));
+  EXPECT_THAT(verified.out, HasSubstr("native agrees"));
+  EXPECT_EQ(nlohmann::json::parse(shell("tutti verify tiny.yaml --steps 2 --json").out).at("ok"), true);
+  EXPECT_FALSE(fs::exists(folder_ / "runs"));
+}
+
+TEST_F(Cli, MembersMayBeProgramsAndTrainedModels) {
+  write_experiment("{engine: [native], seed: [1]}", "{epochs: 1}");
+  ASSERT_EQ(shell("tutti train tiny.yaml --run first").code, 0);
+  fs::copy_file(folder_ / "runs/tiny/first/members/native-1/model.h5", folder_ / "cntk_0.7712_model.hdf5");
+  write_file_atomically(folder_ / "train.sh", "test $KERAS_BACKEND = theano || exit 9\ncp \"$THEIRS\" theano_0.5_model.h5\n");
+  write_experiment("{engine: [native], seed: [1], include: [{command: [sh, train.sh], env: {KERAS_BACKEND: theano, THEIRS: " +
+                       (folder_ / "cntk_0.7712_model.hdf5").string() + "}}, {trained: cntk_0.7712_model.hdf5}]}",
+                   "{epochs: 1}\nensemble: {weights: likelihood, temperature: both}");
+  const Result trained = shell("tutti train tiny.yaml --run second");
+  ASSERT_EQ(trained.code, 0) << trained.out << trained.err;
+  for (const char* name : {"native-1", "theano-0", "cntk"})
+    EXPECT_THAT(trained.out, ContainsRegex(std::string(name) + " .*%")) << name;
+  EXPECT_THAT(trained.out, HasSubstr("is as accurate as the best member"));  // three times the same model
+  const auto report = nlohmann::json::parse(shell("tutti report --json").out);
+  EXPECT_EQ(report.at("members").size(), 3u);
+  EXPECT_EQ(report.at("disagreement").at(0).at(1), 0.0);
+
+  const Result compared = shell("tutti compare tiny/first tiny");
+  ASSERT_EQ(compared.code, 0) << compared.err;
+  EXPECT_THAT(compared.out, ContainsRegex("members.include +.*theano"));
+  EXPECT_THAT(compared.out, ContainsRegex("native-1 .*\\+0.00 +1.0000"));
+  EXPECT_THAT(compared.out, HasSubstr("Both ensembles are equally accurate on 50 images."));
+  EXPECT_EQ(nlohmann::json::parse(shell("tutti compare tiny/first tiny/second --json").out).at("members").size(), 3u);
+}
+
+TEST_F(Cli, PredictsWithARun) {
+  write_experiment("{engine: [native], seed: [1, 2]}", "{epochs: 1}");
+  ASSERT_EQ(shell("tutti train tiny.yaml --run r").code, 0);
+  const Result known = shell("tutti predict tiny --data shapes --limit 6");
+  ASSERT_EQ(known.code, 0) << known.err;
+  EXPECT_THAT(known.out, ContainsRegex("1 +native-1 .*%"));
+  EXPECT_THAT(known.out, HasSubstr("answer: "));
+  EXPECT_THAT(known.out, ContainsRegex("ensemble: accuracy [0-9.]+ %"));
+  // The same images as the run's own holdout.
+  std::istringstream again(read_file(folder_ / "preds.csv")), before(read_file(folder_ / "runs/tiny/r/ensemble/preds.csv"));
+  std::string a, b;
+  int rows = 0;
+  for (; std::getline(again, a) && std::getline(before, b); ++rows) EXPECT_NEAR(std::stod(a), std::stod(b), 1e-5);
+  EXPECT_EQ(rows, 6);
+
+  const std::string pixel(
+      "\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\1\0\0\0\1\x08\2\0\0\0\x90wS\xde\0\0\0\x0cIDATx\x9c"
+      "c\xf8\xcf\xc0\0\0\3\1\1\0\xc9\xfe\x92\xef\0\0\0\0IEND\xae"
+      "B`\x82",
+      69);
+  write_file_atomically(folder_ / "photos/holiday/red.png", pixel);
+  const Result photos = shell("tutti predict tiny/r --images photos --preds p.csv --pred q.csv");
+  ASSERT_EQ(photos.code, 0) << photos.err;
+  EXPECT_THAT(photos.out, HasSubstr("holiday/red.png"));
+  EXPECT_THAT(photos.out, Not(HasSubstr("answer")));
+  EXPECT_EQ(lines(read_file(folder_ / "p.csv")), 1u);
+  EXPECT_THAT(read_file(folder_ / "q.csv"), StartsWith("prediction,rate\n"));
+  EXPECT_EQ(nlohmann::json::parse(shell("tutti predict tiny/r --images photos --json").out).at(0).at("members").size(), 2u);
+  EXPECT_THAT(shell("mkdir empty; tutti predict tiny/r --images empty").err, HasSubstr("has no .jpg"));
+  EXPECT_THAT(shell("tutti predict tiny/r").err, HasSubstr("expected either --images DIR or --data NAME"));
+  write_file_atomically(folder_ / "photos/cut.png", pixel.substr(0, 40));
+  const Result cut = shell("tutti predict tiny/r --images photos");
+  EXPECT_EQ(cut.code, 1);
+  EXPECT_THAT(cut.err, HasSubstr("cut.png"));
+}
+
+TEST_F(Cli, StatusWatchesUntilTheEnd) {
+  write_experiment("{engine: [native], seed: [1]}", "{epochs: 30}");
+  const Result result = shell(
+      "tutti train tiny.yaml --run r >/dev/null & "
+      "for i in $(seq 100); do test -e runs/tiny/r/members/native-1/status.json && break; sleep 0.05; done; "
+      "tutti status --watch tiny; wait");
+  EXPECT_EQ(result.code, 0) << result.err;
+  EXPECT_THAT(result.out, ContainsRegex("native-1 +epoch 30/30 .*done\n$"));
 }
 
 }  // namespace

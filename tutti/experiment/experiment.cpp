@@ -93,7 +93,8 @@ RunFolder write_run(const Spec& spec, const fs::path& store, const std::string& 
   std::vector<std::pair<fs::path, fs::path>> copies;
   for (const fs::path& file : files_of(spec)) {
     // Other files keep their names: members are named after them.
-    const std::string name = unused_name(run.path(), file == spec.model ? "model" + file.extension().string() : file.filename().string());
+    const std::string name =
+        unused_name(run.path(), file == spec.model ? "model" + file.extension().string() : file.filename().string());
     std::error_code code;
     fs::copy_file(file, run.path() / name, code);
     if (code) fail("store", "cannot copy {} to {}: {}.", file.string(), run.path().string(), code.message());

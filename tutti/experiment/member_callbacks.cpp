@@ -90,7 +90,7 @@ class StatusWriter : public Callback {
       folder_.write_status(status_);
       failing_ = false;
     } catch (const Error& error) {
-      if (!std::exchange(failing_, true)) log_warning("{}; training goes on", error.what());
+      if (!std::exchange(failing_, true)) log_warning("{} Training goes on.", error.what());
     }
   }
 
@@ -122,8 +122,9 @@ class HistoryWriter : public Callback {
     text_ += "\n";
     try {
       folder_.write_file("history.csv", text_);
+      failing_ = false;
     } catch (const Error& error) {
-      log_warning("{}; training goes on", error.what());
+      if (!std::exchange(failing_, true)) log_warning("{} Training goes on.", error.what());
     }
   }
 
@@ -143,6 +144,7 @@ class HistoryWriter : public Callback {
   MemberFolder folder_;
   std::string text_;
   std::vector<std::string> keys_;
+  bool failing_ = false;  // the last one could not be written
 };
 
 class Dispensable : public Callback {
@@ -180,7 +182,7 @@ class Dispensable : public Callback {
       call();
     } catch (const Error& error) {
       failed_ = true;
-      log_warning("{}; training goes on without {}", error.what(), name_);
+      log_warning("{} Training goes on without {}.", error.what(), name_);
     }
   }
 

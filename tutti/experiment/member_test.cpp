@@ -2,14 +2,19 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include <cmath>
+#include <csignal>
+#include <thread>
 
 #include "tutti/base/error.h"
 #include "tutti/base/files.h"
 #include "tutti/base/interrupt.h"
 #include "tutti/data/npy.h"
 #include "tutti/ensemble/combine.h"
+#include "tutti/experiment/checkpoint.h"
 #include "tutti/experiment/experiment.h"
 #include "tutti/experiment/splits.h"
 
@@ -91,6 +96,87 @@ TEST_F(MemberTest, AnInterruptSavesTheModel) {
   EXPECT_EQ(run.member("native-1").status().state, MemberState::kInterrupted);
   EXPECT_TRUE(fs::exists(run.member("native-1").path() / "model.h5"));
   EXPECT_FALSE(run.member("native-1").result());
+}
+
+// The largest file that this process may write, for a while: a full disk, as far as a program can tell.
+class SmallFiles {
+ public:
+  SmallFiles() {
+    std::signal(SIGXFSZ, SIG_IGN);
+    ::getrlimit(RLIMIT_FSIZE, &before_);
+  }
+  ~SmallFiles() { end(); }
+  void begin() const { set(100); }
+  void end() const { set(before_.rlim_cur); }
+
+ private:
+  void set(rlim_t size) const {
+    const rlimit limit{size, before_.rlim_max};
+    ::setrlimit(RLIMIT_FSIZE, &limit);
+  }
+  rlimit before_{};
+};
+
+void wait_for_an_epoch(const MemberFolder& folder) {
+  while (folder.status().epoch < 1) ::usleep(2'000);
+}
+
+TEST_F(MemberTest, TrainsOnWhileTheDiskIsFull) {
+  const Overrides epochs = {{"fit.epochs", "40"}};
+  ASSERT_EQ(train_member(write(epochs), "native-1"), MemberState::kDone);
+  const std::string predictions = read_file(folder_ / "runs/tiny/r/members/native-1/test.npy");
+
+  const RunFolder run = write_run(resolve(parse_spec(kSpec, folder_ / "spec.yaml", epochs)), folder_ / "runs", "full");
+  const MemberFolder folder = run.member("native-1");
+  const SmallFiles full;
+  std::thread others([&] {
+    wait_for_an_epoch(folder);
+    full.begin();
+    ::usleep(1'000'000);
+    full.end();
+  });
+  const MemberState state = train_member(run, "native-1");
+  others.join();
+  ASSERT_EQ(state, MemberState::kDone);
+  EXPECT_EQ(folder.status().state, MemberState::kDone);
+  EXPECT_EQ(read_file(folder.path() / "test.npy"), predictions);
+  EXPECT_EQ(folder.history().values("loss").size(), 40u);
+}
+
+TEST_F(MemberTest, ADiskThatStaysFullLosesNoModel) {
+  const RunFolder run = write({{"fit.epochs", "40"}});
+  const MemberFolder folder = run.member("native-1");
+  const SmallFiles full;
+  ::setenv("TUTTI_STORE_PATIENCE", "0.2", 1);
+  std::thread others([&] {
+    wait_for_an_epoch(folder);
+    full.begin();
+  });
+  EXPECT_THROW(train_member(run, "native-1"), Error);
+  others.join();
+  full.end();
+  ::unsetenv("TUTTI_STORE_PATIENCE");
+  EXPECT_FALSE(folder.result());
+  EXPECT_FALSE(list_checkpoints(folder.checkpoints()).empty());
+  // There is room again: `tutti resume` starts the member once more.
+  EXPECT_EQ(train_member(run, "native-1"), MemberState::kDone);
+  EXPECT_EQ(folder.history().values("loss").size(), 40u);
+}
+
+TEST_F(MemberTest, AStoreThatComesBackHasTheModel) {
+  const RunFolder run = write({{"fit.epochs", "40"}});
+  std::thread share([&] {
+    wait_for_an_epoch(run.member("native-1"));
+    fs::rename(run.path(), folder_ / "away");
+    ::usleep(500'000);
+    EXPECT_FALSE(fs::exists(run.path())) << "something was written where the run is gone";
+    fs::rename(folder_ / "away", run.path());
+  });
+  const MemberState state = train_member(run, "native-1");
+  share.join();
+  ASSERT_EQ(state, MemberState::kDone);
+  EXPECT_EQ(run.member("native-1").history().values("loss").size(), 40u);
+  EXPECT_EQ(run.member("native-1").status().epoch, 40);
 }
 
 TEST_F(MemberTest, AFailureIsWrittenDown) {

@@ -61,7 +61,7 @@ void insist(const std::function<void()>& write) {
       return write();
     } catch (const Error& error) {
       if (Clock::now() - begin > patience) throw;
-      if (!warned) log_warning("{}; trying again for {:.0f} seconds", error.what(), patience.count());
+      if (!warned) log_warning("{} Trying again for {:g} seconds.", error.what(), patience.count());
       check_interrupt();
       std::this_thread::sleep_for(kPause);
     }

@@ -82,7 +82,7 @@ void run_program(const Member& member, const RunFolder& run, MemberStatus& statu
         folder.write_status(status);
         failing = false;
       } catch (const Error& error) {
-        if (!std::exchange(failing, true)) log_warning("{}; the program goes on", error.what());
+        if (!std::exchange(failing, true)) log_warning("{} The program goes on.", error.what());
       }
     }
     std::this_thread::sleep_for(kPoll);

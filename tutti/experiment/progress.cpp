@@ -81,8 +81,11 @@ class PlainView : public ProgressView {
       shown = status.epoch;
       std::string values;
       for (const auto& [name, value] : status.metrics) values += fmt::format("  {} {:.4f}", name, value);
-      display_.text(fmt::format("{:<{}}  epoch {}/{}  {:.0f} images/s{}  {} left\n", member.name, width, status.epoch,
-                                status.epochs, status.images_per_second, values, clock_text(status.seconds_left)));
+      if (status.images_per_second > 0)
+        display_.text(fmt::format("{:<{}}  epoch {}/{}  {:.0f} images/s{}  {} left\n", member.name, width, status.epoch,
+                                  status.epochs, status.images_per_second, values, clock_text(status.seconds_left)));
+      else
+        display_.text(fmt::format("{:<{}}  epoch {}{}\n", member.name, width, status.epoch, values));
     }
   }
   void note(const std::string& line) override { display_.text(line + "\n"); }
@@ -114,7 +117,12 @@ std::string member_line(const MemberView& member, std::size_t name_width, int wi
   if (status.state == MemberState::kWaiting) {
     line = name + "waiting";
   } else if (status.state == MemberState::kRunning && status.steps == 0) {
-    line = name + "loading the data";
+    // A program says which epoch it is in if it writes a history; it has no planned number of them.
+    line = name + (status.epoch > 0    ? fmt::format("epoch {} ", status.epoch) + metrics_text(status)
+                   : status.epochs > 0 ? "loading the data"
+                                       : "running");
+  } else if (status.state == MemberState::kDone && status.epochs == 0) {
+    line = name + "done";
   } else if (status.state == MemberState::kFailed) {
     line = name + "failed: " + status.error;
   } else {

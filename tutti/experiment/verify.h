@@ -19,8 +19,8 @@ struct LayerDifference {
 };
 
 // How far an engine may be from the oracle. Sums of float32 in another order differ by about 1e-6 a layer, and from layer to
-// layer they add up. Gradients jump where a ReLU or a maximum is undecided within that: one such element of n moves a gradient by
-// about 1 / sqrt(n), measured 1.5e-3 in the reference CNN. A wrong kernel is off by several hundredths.
+// layer they add up. Gradients jump where a ReLU or a maximum is undecided within that: one such element of n moves a gradient
+// by about 1 / sqrt(n), measured 1.5e-3 in the reference CNN. A wrong kernel is off by several hundredths.
 struct Tolerances {
   double forward = 1e-4, backward = 1e-2;
   double loss = 5e-2;  // of the loss curve, relative: training amplifies rounding errors from step to step

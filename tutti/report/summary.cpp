@@ -16,7 +16,8 @@ Table members(const RunResults& results) {
   Table table(
       {"member", "epochs", "images/s", "val accuracy", "weight", "test accuracy", "95 % interval", "log loss", "Brier", "ECE"});
   for (const MemberOutcome& member : results.members)
-    table.add({member.result.name, std::to_string(member.result.epochs), fmt::format("{:.0f}", member.result.images_per_second),
+    table.add({member.result.name, std::to_string(member.result.epochs),
+               member.result.images_per_second > 0 ? fmt::format("{:.0f}", member.result.images_per_second) : "",
                percent(member.result.validation.accuracy), fmt::format("{:.3f}", member.weight), percent(member.score.accuracy),
                interval(member.score.interval), fmt::format("{:.4f}", member.score.log_loss),
                fmt::format("{:.4f}", member.score.brier), percent(member.score.calibration_error)});
