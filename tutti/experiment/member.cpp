@@ -52,17 +52,23 @@ CallbackPtr schedule_of(const FitSpec& fit) {
   return LearningRateScheduler(step_decay(rate, spec.factor, spec.every));
 }
 
-std::vector<CallbackPtr> callbacks_of(const FitSpec& fit, const MemberFolder& folder, MemberStatus& status,
-                                      TrainingSpeed& speed) {
+// What the callbacks leave.
+struct FitRecord {
+  MemberStatus& status;
+  TrainingSpeed speed = {};
+  std::string history = {};  // history.csv
+};
+
+std::vector<CallbackPtr> callbacks_of(const FitSpec& fit, const MemberFolder& folder, FitRecord& record) {
   std::vector<CallbackPtr> callbacks;
   if (!fit.schedule.kind.empty()) callbacks.push_back(schedule_of(fit));
   if (fit.reduce_lr) callbacks.push_back(ReduceLROnPlateau(*fit.reduce_lr));
   if (fit.early_stopping) callbacks.push_back(EarlyStopping(*fit.early_stopping));
   callbacks.push_back(TerminateOnNaN());
-  callbacks.push_back(make_history_writer(folder));
+  callbacks.push_back(make_history_writer(folder, record.history));
   if (fit.tensorboard) callbacks.push_back(make_dispensable(TensorBoard(folder.path()), "TensorBoard's files"));
   if (fit.checkpoint.enabled) callbacks.push_back(make_rolling_checkpoint(folder, fit.checkpoint));
-  callbacks.push_back(make_status_writer(folder, status, speed));
+  callbacks.push_back(make_status_writer(folder, record.status, record.speed));
   return callbacks;
 }
 
@@ -78,7 +84,7 @@ MemberResult result_of(const Member& member) {
 class Training {
  public:
   Training(const Member& member, const MemberFolder& folder, MemberStatus& status)
-      : member_(member), folder_(folder), status_(status) {}
+      : member_(member), folder_(folder), record_{status} {}
 
   MemberState run() {
     set_seed(member_.seed);
@@ -118,7 +124,7 @@ class Training {
     for (const fs::path& file : list_checkpoints(folder_.checkpoints())) try {
         TrainingState training = read_checkpoint(file, model);
         display().text(fmt::format("{}: goes on from {}\n", member_.name, file.filename().string()));
-        status_.epoch = training.epoch;
+        record_.status.epoch = training.epoch;
         return training;
       } catch (const Error& error) {
         log_warning("{}; trying the checkpoint before", error.what());
@@ -137,7 +143,7 @@ class Training {
                                     .shuffle = fit.shuffle,
                                     .seed = member_.seed,
                                     .augmentations = member_.spec.data.augmentation,
-                                    .callbacks = callbacks_of(fit, folder_, status_, speed_),
+                                    .callbacks = callbacks_of(fit, folder_, record_),
                                     .resume = resume});
   }
 
@@ -146,14 +152,15 @@ class Training {
     result.epochs = static_cast<int>(history.epoch.size());
     result.stop_reason = history.stop_reason;
     result.seconds = seconds;
-    if (speed_.seconds > 0) result.images_per_second = static_cast<double>(speed_.samples) / speed_.seconds;
+    const TrainingSpeed& speed = record_.speed;
+    if (speed.seconds > 0) result.images_per_second = static_cast<double>(speed.samples) / speed.seconds;
+    insist([&] { folder_.write_file("history.csv", record_.history); });
     write_outcome(folder_, std::move(result), model, splits);
   }
 
   const Member& member_;
   MemberFolder folder_;
-  MemberStatus& status_;
-  TrainingSpeed speed_;
+  FitRecord record_;
 };
 
 // A model that was trained elsewhere, or by a program.

@@ -106,7 +106,7 @@ class StatusWriter : public Callback {
 // keras/src/callbacks/csv_logger.py: epoch, then the logs by name; a line an epoch.
 class HistoryWriter : public Callback {
  public:
-  explicit HistoryWriter(const MemberFolder& folder) : folder_(folder) {}
+  HistoryWriter(const MemberFolder& folder, std::string& text) : folder_(folder), text_(text) {}
 
   void on_epoch_end(FitState& state, Logs& logs) override {
     if (keys_.empty()) {
@@ -142,7 +142,7 @@ class HistoryWriter : public Callback {
 
  private:
   MemberFolder folder_;
-  std::string text_;
+  std::string& text_;
   std::vector<std::string> keys_;
   bool failing_ = false;  // the last one could not be written
 };
@@ -226,7 +226,9 @@ CallbackPtr make_status_writer(const MemberFolder& folder, MemberStatus& status,
   return std::make_shared<StatusWriter>(folder, status, speed);
 }
 
-CallbackPtr make_history_writer(const MemberFolder& folder) { return std::make_shared<HistoryWriter>(folder); }
+CallbackPtr make_history_writer(const MemberFolder& folder, std::string& text) {
+  return std::make_shared<HistoryWriter>(folder, text);
+}
 
 CallbackPtr make_dispensable(CallbackPtr callback, std::string name) {
   return std::make_shared<Dispensable>(std::move(callback), std::move(name));

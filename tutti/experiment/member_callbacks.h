@@ -20,8 +20,8 @@ struct TrainingSpeed {
 CallbackPtr make_status_writer(const MemberFolder& folder, MemberStatus& status, TrainingSpeed& speed);
 
 // history.csv as Keras's CSVLogger writes it, whole after every epoch. One that cannot be written is a warning: the next epoch
-// writes all lines again.
-CallbackPtr make_history_writer(const MemberFolder& folder);
+// writes all lines again. `text` outlives the fit: the whole file.
+CallbackPtr make_history_writer(const MemberFolder& folder, std::string& text);
 
 // Calls `callback` until it throws an Error, which is then a warning: the training can do without it.
 CallbackPtr make_dispensable(CallbackPtr callback, std::string name);

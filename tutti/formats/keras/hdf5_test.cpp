@@ -103,7 +103,12 @@ TEST(Hdf5Writer, WritesWhatTheReaderReads) {
   std::filesystem::remove(path);
 }
 
-TEST(Hdf5Writer, SaysWhatItCannotWrite) { EXPECT_THROW(Hdf5Writer("/nowhere/at/all.h5"), Error); }
+TEST(Hdf5Writer, SaysWhatItCannotWrite) {
+  Hdf5Writer file("/proc/nowhere/at/all.h5");
+  file.group("a");
+  EXPECT_THROW(file.close(), Error);
+  EXPECT_THROW(file.group("a"), Error);
+}
 
 }  // namespace
 }  // namespace tutti

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "tutti/base/error.h"
+#include "tutti/base/files.h"
 
 namespace tutti {
 namespace {
@@ -75,7 +76,7 @@ struct Hdf5Writer::Implementation {
   hid_t file = -1;
 
   void check(bool good, std::string_view place) const {
-    if (!good) throw Error(name, fmt::format("{}: cannot be written (disk full, no permission, or a name twice).", place));
+    if (!good) throw Error(name, fmt::format("{}: cannot be made (out of memory, or a name twice).", place));
   }
 
   Id creation_list(hid_t type) const {
@@ -127,7 +128,11 @@ Hdf5Writer::Hdf5Writer(const std::filesystem::path& path) : implementation_(std:
   const std::lock_guard lock(library_mutex());
   H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);
   implementation_->name = path.string();
-  implementation_->file = H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
+  // In memory: after a write that fails, the library cannot close its file, and crashes when the process ends.
+  constexpr std::size_t kIncrement = std::size_t{1} << 20;
+  const Id access(H5Pcreate(H5P_FILE_ACCESS), H5Pclose);
+  H5Pset_fapl_core(access, kIncrement, false);
+  implementation_->file = H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, access);
   implementation_->check(implementation_->file >= 0, "/");
 }
 
@@ -197,9 +202,18 @@ void Hdf5Writer::names(std::string_view object, const std::string& name, const s
 }
 
 void Hdf5Writer::close() {
-  const std::lock_guard lock(library_mutex());
-  const hid_t file = std::exchange(implementation_->file, -1);
-  implementation_->check(H5Fclose(file) >= 0, "/");
+  std::string bytes;
+  {
+    const std::lock_guard lock(library_mutex());
+    const hid_t file = std::exchange(implementation_->file, -1);
+    implementation_->check(H5Fflush(file, H5F_SCOPE_GLOBAL) >= 0, "/");
+    const ssize_t size = H5Fget_file_image(file, nullptr, 0);
+    implementation_->check(size > 0, "/");
+    bytes.resize(static_cast<std::size_t>(size));
+    implementation_->check(H5Fget_file_image(file, bytes.data(), bytes.size()) == size, "/");
+    implementation_->check(H5Fclose(file) >= 0, "/");
+  }
+  write_file_atomically(implementation_->name, bytes);
 }
 
 }  // namespace tutti

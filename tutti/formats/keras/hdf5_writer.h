@@ -15,7 +15,7 @@ namespace tutti {
 // How h5py wrote strings: bytes (ASCII) or str (UTF-8), of variable length or padded with NUL.
 enum class Hdf5String { kAscii, kUtf8, kFixed };
 
-// A new file at `path`. Errors name it and the object. The file is complete after close().
+// A new file at `path`, made in memory and written by close(), whole or not at all. Errors name it and the object.
 class Hdf5Writer {
  public:
   explicit Hdf5Writer(const std::filesystem::path& path);
@@ -28,7 +28,7 @@ class Hdf5Writer {
   // An array of strings; empty: float64 (0,), as numpy makes of an empty list. Arrays larger than an object header holds are
   // split into name0, name1, ..., as Keras does.
   void names(std::string_view object, const std::string& name, const std::vector<std::string>& values, Hdf5String kind);
-  // Error if the last bytes could not be written.
+  // Error if the file cannot be written; there is then none, or the old one.
   void close();
 
  private:

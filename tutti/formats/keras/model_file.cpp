@@ -88,7 +88,7 @@ void save_model(const Model& model, const std::filesystem::path& path, const Sav
   check_extension(path);
   check_names(model, options.dialect);
   warn_of_gaps(model, options);
-  write_atomically(path, [&](const std::filesystem::path& aside) { write_model(model, aside, options); });
+  write_model(model, path, options);
 }
 
 Attachment load_attachment(const std::filesystem::path& path) {
@@ -108,16 +108,14 @@ void Model::save(const std::filesystem::path& path, bool include_optimizer) cons
 
 void Model::save_weights(const std::filesystem::path& path) const {
   check_extension(path);
-  write_atomically(path, [&](const std::filesystem::path& aside) {
-    Hdf5Writer file(aside);
-    if (path.string().ends_with(".weights.h5")) {  // the name that makes Keras 3 expect its own layout
-      write_weights_v3(file, *this);
-    } else {
-      write_origin(file, "", KerasDialect::kPortable);
-      write_weights(file, "", *this, KerasDialect::kPortable);
-    }
-    file.close();
-  });
+  Hdf5Writer file(path);
+  if (path.string().ends_with(".weights.h5")) {  // the name that makes Keras 3 expect its own layout
+    write_weights_v3(file, *this);
+  } else {
+    write_origin(file, "", KerasDialect::kPortable);
+    write_weights(file, "", *this, KerasDialect::kPortable);
+  }
+  file.close();
 }
 
 void Model::load_weights(const std::filesystem::path& path) {
