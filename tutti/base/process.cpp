@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 #include <sstream>
 #include <utility>
@@ -100,6 +101,21 @@ std::optional<fs::path> find_program(const std::string& name) {
   for (std::string folder; std::getline(folders, folder, ':');)
     if (const fs::path path = fs::path(folder.empty() ? "." : folder) / name; is_program(path)) return path;
   return {};
+}
+
+std::optional<std::string> output_of(const std::vector<std::string>& command) {
+  std::string name = (fs::temp_directory_path() / "tutti-XXXXXX").string();
+  const Descriptor file{::mkstemp(name.data())};
+  if (file.number < 0) return {};
+  std::optional<std::string> result;
+  try {
+    if (Process({.command = command, .output = name}).wait().ok()) result = read_file(name);
+  } catch (const Error&) {
+    // There is no such program.
+  }
+  std::error_code code;
+  fs::remove(name, code);
+  return result;
 }
 
 Process::Process(const ProcessOptions& options) {

@@ -48,6 +48,9 @@ class Process {
   std::optional<ProcessEnd> end_;
 };
 
+// What a program prints on both outputs, if it ends well; nothing if it is not there or fails.
+std::optional<std::string> output_of(const std::vector<std::string>& command);
+
 // The file that a shell would run for `name`: nothing if there is none.
 std::optional<std::filesystem::path> find_program(const std::string& name);
 

@@ -32,7 +32,8 @@ std::string value_in_file(const char* path, const std::string& key, char separat
 }  // namespace
 
 std::vector<std::pair<std::string, std::string>> describe_environment() {
-  std::vector<std::pair<std::string, std::string>> result = {{"tutti", TUTTI_VERSION}};
+  std::vector<std::pair<std::string, std::string>> result = {
+      {"tutti", *TUTTI_COMMIT ? fmt::format("{} ({})", TUTTI_VERSION, TUTTI_COMMIT) : TUTTI_VERSION}};
   for (const EngineInfo& info : list_engines()) {
     std::string devices;
     for (const std::string& device : info.devices) devices += (devices.empty() ? "" : ", ") + device;

@@ -38,6 +38,12 @@ void check_engine(const Member& member) {
                        : fmt::format("Did you mean '{}'?", nearest));
 }
 
+// "3f2a9c1", "3f2a9c1-dirty"; empty where git knows of none.
+std::string commit_of(const fs::path& folder) {
+  std::string commit = output_of({"git", "-C", folder.string(), "describe", "--always", "--dirty"}).value_or("");
+  return commit.substr(0, commit.find('\n'));
+}
+
 // A name that no file of the folder has.
 std::string unused_name(const fs::path& folder, const fs::path& name) {
   std::string result = name.string();
@@ -102,6 +108,8 @@ RunFolder write_run(const Spec& spec, const fs::path& store, const std::string& 
   }
   nlohmann::ordered_json environment = nlohmann::ordered_json::object();
   for (const auto& [name, value] : describe_environment()) environment[name] = value;
+  if (const std::string commit = commit_of(fs::absolute(spec.file).parent_path()); !commit.empty())
+    environment["commit of the spec"] = commit;
   write_file_atomically(run.environment(), environment.dump(2) + "\n");
   write_file_atomically(run.spec(), fmt::format("# {} as resolved by tutti {}\n{}", spec.file.filename().string(),
                                                 TUTTI_VERSION, document_with_files(spec, copies)));

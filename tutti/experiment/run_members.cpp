@@ -19,6 +19,8 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
+// Members write their status twice a second; asking for it means reading a file of each.
+constexpr auto kShow = std::chrono::milliseconds(200);
 // Lines of a member's log that its error message does not already say.
 constexpr int kLogLines = 8;
 
@@ -54,7 +56,7 @@ class MembersRun {
       while (!result_.stopped && !waiting_.empty() && static_cast<int>(running_.size()) < share_.parallel) start_next();
       stop_the_late();
       const std::vector<MemberEnd> ends = runner_.poll();
-      show();
+      if (!ends.empty() || Clock::now() - shown_ > kShow) show();
       for (const MemberEnd& end : ends) take(end);
       if (running_.empty() && (waiting_.empty() || result_.stopped)) break;
       if (ends.empty()) wait();
@@ -130,13 +132,14 @@ class MembersRun {
     std::vector<MemberView> views;
     for (const std::string& name : members_) views.push_back({name, run_.member(name).status()});
     view_.update(views);
+    shown_ = Clock::now();
   }
 
   void wait() {
     if (options_.wait)
       options_.wait();
     else
-      std::this_thread::sleep_for(std::chrono::milliseconds(200));
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
   }
 
   RunFolder run_;
@@ -148,6 +151,7 @@ class MembersRun {
   std::deque<std::string> waiting_;
   std::vector<std::string> running_;
   std::map<std::string, Attempts> attempts_;
+  Clock::time_point shown_;
   RunMembersResult result_;
 };
 

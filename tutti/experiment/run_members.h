@@ -13,7 +13,7 @@ namespace tutti {
 
 struct RunMembersOptions {
   RunSpec share = {};               // members at a time, threads of each, retries, deadline
-  std::function<void()> wait = {};  // between two looks at the members; default: a fifth of a second
+  std::function<void()> wait = {};  // between two looks at the members; default: 20 milliseconds
 };
 
 struct RunMembersResult {
