@@ -1,7 +1,5 @@
 #include <memory>
 
-#include <CLI/CLI.hpp>
-
 #include "cli/commands.h"
 #include "cli/common.h"
 #include "tutti/base/interrupt.h"
@@ -9,12 +7,12 @@
 
 namespace tutti::cli {
 
-void add_cancel(CLI::App& program, int& code) {
+void add_cancel(Command& program, int& code) {
   auto arguments = std::make_shared<RunArguments>();
-  CLI::App* command = program.add_subcommand("cancel", "Stop a run: its members save and end; `tutti resume` goes on with it");
-  arguments->add(*command, false);
-  add_examples(*command, {"tutti cancel cifar10-cnn"});
-  command->callback([arguments, &code] {
+  Command command = program.add("cancel", "Stop a run: its members save and end; `tutti resume` goes on with it");
+  arguments->add(command, false);
+  command.examples({"tutti cancel cifar10-cnn"});
+  command.on_run([arguments, &code] {
     handle_interrupts();
     const RunFolder run = arguments->find();
     const std::vector<std::string> members = arguments->members();

@@ -1,12 +1,7 @@
 // The subcommands: one function each, which adds its arguments to the program and runs through a callback.
 #pragma once
 
-#include <string>
-#include <vector>
-
-namespace CLI {
-class App;
-}
+#include "cli/command.h"
 
 namespace tutti::cli {
 
@@ -20,26 +15,26 @@ enum ExitCode : int {
 };
 
 // Each sets `code` when it runs; an Error is caught in main().
-void add_train(CLI::App& program, int& code);
-void add_plan(CLI::App& program, int& code);
-void add_cost(CLI::App& program, int& code);  // hidden: what plan starts
-void add_verify(CLI::App& program, int& code);
-void add_compare(CLI::App& program, int& code);
-void add_member(CLI::App& program, int& code);  // hidden: what a runner starts
-void add_resume(CLI::App& program, int& code);
-void add_cancel(CLI::App& program, int& code);
-void add_status(CLI::App& program, int& code);
-void add_logs(CLI::App& program, int& code);
-void add_list(CLI::App& program, int& code);
-void add_rm(CLI::App& program, int& code);
-void add_report(CLI::App& program, int& code);
-void add_evaluate(CLI::App& program, int& code);
-void add_predict(CLI::App& program, int& code);
-void add_summary(CLI::App& program, int& code);
-void add_graph(CLI::App& program, int& code);
-void add_engines(CLI::App& program, int& code);
-void add_data(CLI::App& program, int& code);
-void add_version(CLI::App& program, int& code);
-void add_completion(CLI::App& program, int& code);
+void add_train(Command& program, int& code);
+void add_plan(Command& program, int& code);
+void add_cost(Command& program, int& code);  // hidden: what plan starts
+void add_verify(Command& program, int& code);
+void add_compare(Command& program, int& code);
+void add_member(Command& program, int& code);  // hidden: what a runner starts
+void add_resume(Command& program, int& code);
+void add_cancel(Command& program, int& code);
+void add_status(Command& program, int& code);
+void add_logs(Command& program, int& code);
+void add_list(Command& program, int& code);
+void add_rm(Command& program, int& code);
+void add_report(Command& program, int& code);
+void add_evaluate(Command& program, int& code);
+void add_predict(Command& program, int& code);
+void add_summary(Command& program, int& code);
+void add_graph(Command& program, int& code);
+void add_engines(Command& program, int& code);
+void add_data(Command& program, int& code);
+void add_version(Command& program, int& code);
+void add_completion(Command& program, int& code);
 
 }  // namespace tutti::cli

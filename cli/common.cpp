@@ -4,8 +4,6 @@
 #include <cstdlib>
 #include <optional>
 
-#include <CLI/CLI.hpp>
-
 #include "tutti/base/display.h"
 #include "tutti/base/error.h"
 #include "tutti/data/datasets.h"
@@ -24,15 +22,9 @@ std::optional<double> parse(std::string_view text) {
 
 }  // namespace
 
-void add_examples(CLI::App& command, const std::vector<std::string>& lines) {
-  std::string text = lines.size() == 1 ? "Example:\n" : "Examples:\n";
-  for (const std::string& line : lines) text += "  " + line + "\n";
-  command.footer(text);
-}
-
-void EngineArguments::add(CLI::App& command) {
-  command.add_option("--engine", engine, "native, onednn, torch or reference (default: $TUTTI_ENGINE, else native)");
-  command.add_option("--device", device, "cpu or cuda[:N] (default: $TUTTI_DEVICE, else cpu)");
+void EngineArguments::add(Command& command) {
+  command.option("--engine", engine, "native, onednn, torch or reference (default: $TUTTI_ENGINE, else native)");
+  command.option("--device", device, "cpu or cuda[:N] (default: $TUTTI_DEVICE, else cpu)");
 }
 
 void EngineArguments::use() const {
@@ -40,20 +32,20 @@ void EngineArguments::use() const {
   if (!device.empty()) ::setenv("TUTTI_DEVICE", device.c_str(), 1);
 }
 
-void RunArguments::add(CLI::App& command, bool with_json) {
-  command.add_option("RUN", run, "EXPERIMENT, EXPERIMENT/RUN or a run's folder (default: the latest)");
-  command.add_option("--store", store, "folder of all runs ($TUTTI_STORE)")->capture_default_str();
-  if (with_json) command.add_flag("--json", json, "print JSON and nothing else");
+void RunArguments::add(Command& command, bool with_json) {
+  command.option("RUN", run, "EXPERIMENT, EXPERIMENT/RUN or a run's folder (default: the latest)");
+  command.option("--store", store, "folder of all runs ($TUTTI_STORE)").show_default();
+  if (with_json) command.flag("--json", json, "print JSON and nothing else");
 }
 
 std::vector<std::string> RunArguments::members() const { return names_of(plan(spec_of_run(find()))); }
 
-void DataArguments::add(CLI::App& command) {
-  command.add_option("--data", name, "a data set (tutti data list), or a folder of images, a zip, an .npz or .csv file");
-  command.add_option("--dir", dir, "folder to look for the data set in first");
-  command.add_option("--split", split, "train or test")->check(CLI::IsMember({"train", "test"}))->capture_default_str();
-  command.add_option("--limit", limit, "only the first N samples")->check(CLI::NonNegativeNumber);
-  command.add_option("--scale", scale, "multiply pixels, for a model without a Rescaling layer: 1/255")->capture_default_str();
+void DataArguments::add(Command& command) {
+  command.option("--data", name, "a data set (tutti data list), or a folder of images, a zip, an .npz or .csv file");
+  command.option("--dir", dir, "folder to look for the data set in first");
+  command.option("--split", split, "train or test").one_of({"train", "test"}).show_default();
+  command.option("--limit", limit, "only the first N samples").not_negative();
+  command.option("--scale", scale, "multiply pixels, for a model without a Rescaling layer: 1/255").show_default();
 }
 
 Dataset DataArguments::load() const {

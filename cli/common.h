@@ -5,23 +5,17 @@
 #include <string>
 #include <vector>
 
+#include "cli/command.h"
 #include "tutti/data/dataset.h"
 #include "tutti/experiment/store.h"
 #include "tutti/nn/model.h"
 
-namespace CLI {
-class App;
-}
-
 namespace tutti::cli {
-
-// "Example:\n  tutti ..." under the help of a subcommand.
-void add_examples(CLI::App& command, const std::vector<std::string>& lines);
 
 // --engine and --device; call use_engine() before a model is loaded.
 struct EngineArguments {
   std::string engine, device;
-  void add(CLI::App& command);
+  void add(Command& command);
   void use() const;
 };
 
@@ -30,7 +24,7 @@ struct RunArguments {
   std::string run;
   std::filesystem::path store = default_store();
   bool json = false;
-  void add(CLI::App& command, bool with_json = true);
+  void add(Command& command, bool with_json = true);
   RunFolder find() const { return find_run(store, run); }
   // The names of the run's members, in the order of its plan.
   std::vector<std::string> members() const;
@@ -41,7 +35,7 @@ struct DataArguments {
   std::string name, split = "test", scale = "1";
   std::filesystem::path dir;
   std::int64_t limit = 0;
-  void add(CLI::App& command);
+  void add(Command& command);
   Dataset load() const;
 };
 

@@ -10,7 +10,7 @@ namespace tutti::cli {
 namespace {
 
 // One (sub)command: "", "train", "data get".
-struct Command {
+struct Entry {
   std::string path, description;
   std::vector<std::string> words;  // subcommands, then long options
   std::vector<std::pair<std::string, std::string>> subcommands, options;
@@ -18,8 +18,8 @@ struct Command {
 
 std::string first_sentence(const std::string& text) { return text.substr(0, text.find('\n')); }
 
-void collect(CLI::App& app, const std::string& path, std::vector<Command>& commands) {
-  Command command{.path = path, .description = app.get_description()};
+void collect(CLI::App& app, const std::string& path, std::vector<Entry>& commands) {
+  Entry command{.path = path, .description = app.get_description()};
   for (CLI::App* child : app.get_subcommands([](CLI::App*) { return true; })) {
     if (child->get_group().empty()) continue;
     command.subcommands.emplace_back(child->get_name(), child->get_description());
@@ -35,9 +35,9 @@ void collect(CLI::App& app, const std::string& path, std::vector<Command>& comma
 }
 
 // The words before the cursor that are no options name the command; its words are offered, else files.
-std::string bash(const std::vector<Command>& commands) {
+std::string bash(const std::vector<Entry>& commands) {
   std::string cases;
-  for (const Command& command : commands)
+  for (const Entry& command : commands)
     cases += fmt::format("    \"{}\") words=\"{}\" ;;\n", command.path, fmt::join(command.words, " "));
   return R"(# tutti completion bash > /etc/bash_completion.d/tutti
 _tutti() {
@@ -68,9 +68,9 @@ std::string zsh_escaped(const std::string& text) {
   return result;
 }
 
-std::string zsh(const std::vector<Command>& commands) {
+std::string zsh(const std::vector<Entry>& commands) {
   std::string cases;
-  for (const Command& command : commands) {
+  for (const Entry& command : commands) {
     cases += fmt::format("    \"{}\")\n", command.path);
     if (!command.subcommands.empty()) {
       cases += "      local -a commands=(";
@@ -103,9 +103,9 @@ std::string fish_escaped(const std::string& text) {
   return result;
 }
 
-std::string fish(const std::vector<Command>& commands) {
+std::string fish(const std::vector<Entry>& commands) {
   std::string script = "# tutti completion fish > ~/.config/fish/completions/tutti.fish\n";
-  for (const Command& command : commands) {
+  for (const Entry& command : commands) {
     std::string condition = "__fish_use_subcommand";
     if (!command.path.empty()) {
       condition.clear();
@@ -122,14 +122,14 @@ std::string fish(const std::vector<Command>& commands) {
 
 }  // namespace
 
-void add_completion(CLI::App& program, int& code) {
+void add_completion(Command& program, int& code) {
   auto shell = std::make_shared<std::string>();
-  CLI::App* command = program.add_subcommand("completion", "Print a completion script for a shell");
-  command->add_option("SHELL", *shell, "bash, zsh or fish")->required()->check(CLI::IsMember({"bash", "zsh", "fish"}));
-  add_examples(*command, {"source <(tutti completion bash)"});
-  command->callback([shell, &program, &code] {
-    std::vector<Command> commands;
-    collect(program, "", commands);
+  Command command = program.add("completion", "Print a completion script for a shell");
+  command.option("SHELL", *shell, "bash, zsh or fish").required().one_of({"bash", "zsh", "fish"});
+  command.examples({"source <(tutti completion bash)"});
+  command.on_run([shell, program, &code]() mutable {
+    std::vector<Entry> commands;
+    collect(program.app(), "", commands);
     print(*shell == "bash" ? bash(commands) : *shell == "zsh" ? zsh(commands) : fish(commands));
     code = kOk;
   });

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <memory>
 
-#include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
 #include "cli/commands.h"
@@ -12,17 +11,17 @@
 
 namespace tutti::cli {
 
-void add_cost(CLI::App& program, int& code) {
+void add_cost(Command& program, int& code) {
   struct Arguments {
     std::filesystem::path spec;
     std::string member;
   };
   auto arguments = std::make_shared<Arguments>();
-  CLI::App* command = program.add_subcommand("cost", "Measure one member (what `tutti plan` starts)");
-  command->group("");
-  command->add_option("SPEC", arguments->spec, "a resolved spec")->required();
-  command->add_option("NAME", arguments->member, "the member")->required();
-  command->callback([arguments, &code] {
+  Command command = program.add("cost", "Measure one member (what `tutti plan` starts)");
+  command.hide();
+  command.option("SPEC", arguments->spec, "a resolved spec").required();
+  command.option("NAME", arguments->member, "the member").required();
+  command.on_run([arguments, &code] {
     const std::vector<Member> members = plan(load_spec(arguments->spec));
     const auto member = std::ranges::find(members, arguments->member, &Member::name);
     if (member == members.end()) fail("cost", "{} has no member {}.", arguments->spec.string(), arguments->member);

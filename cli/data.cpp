@@ -1,6 +1,5 @@
 #include <memory>
 
-#include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
 #include "cli/commands.h"
@@ -57,37 +56,37 @@ void show(const Arguments& arguments) {
 
 }  // namespace
 
-void add_data(CLI::App& program, int& code) {
+void add_data(Command& program, int& code) {
   auto arguments = std::make_shared<Arguments>();
-  CLI::App* command = program.add_subcommand("data", "List, get and show data sets");
-  command->require_subcommand(1);
-  add_examples(*command, {"tutti data list", "tutti data get cifar10", "tutti data show cifar10 --out cifar10.png"});
+  Command command = program.add("data", "List, get and show data sets");
+  command.require_command();
+  command.examples({"tutti data list", "tutti data get cifar10", "tutti data show cifar10 --out cifar10.png"});
 
-  CLI::App* listing = command->add_subcommand("list", "List the known data sets and where they are");
-  listing->add_option("--dir,--data", arguments->dir, "folder to look in first");
-  listing->add_flag("--json", arguments->json, "print JSON");
-  add_examples(*listing, {"tutti data list --json"});
-  listing->callback([arguments, &code] {
+  Command listing = command.add("list", "List the known data sets and where they are");
+  listing.option("--dir,--data", arguments->dir, "folder to look in first");
+  listing.flag("--json", arguments->json, "print JSON");
+  listing.examples({"tutti data list --json"});
+  listing.on_run([arguments, &code] {
     list(*arguments);
     code = kOk;
   });
 
-  CLI::App* getting = command->add_subcommand("get", "Download a data set (if it is not here) and check it");
-  getting->add_option("NAME", arguments->name, "a data set of `tutti data list`")->required();
-  getting->add_option("--dir,--data", arguments->dir, "folder to put it in");
-  add_examples(*getting, {"tutti data get cifar10"});
-  getting->callback([arguments, &code] {
+  Command getting = command.add("get", "Download a data set (if it is not here) and check it");
+  getting.option("NAME", arguments->name, "a data set of `tutti data list`").required();
+  getting.option("--dir,--data", arguments->dir, "folder to put it in");
+  getting.examples({"tutti data get cifar10"});
+  getting.on_run([arguments, &code] {
     get(*arguments);
     code = kOk;
   });
 
-  CLI::App* showing = command->add_subcommand("show", "Write a picture of the first training images with their labels");
-  showing->add_option("NAME", arguments->name, "a data set, or a folder of images")->required();
-  showing->add_option("--out", arguments->out, "the .png file to write")->required();
-  showing->add_option("--images", arguments->images, "how many")->check(CLI::PositiveNumber)->capture_default_str();
-  showing->add_option("--dir,--data", arguments->dir, "folder to look in first");
-  add_examples(*showing, {"tutti data show cifar10 --out cifar10.png"});
-  showing->callback([arguments, &code] {
+  Command showing = command.add("show", "Write a picture of the first training images with their labels");
+  showing.option("NAME", arguments->name, "a data set, or a folder of images").required();
+  showing.option("--out", arguments->out, "the .png file to write").required();
+  showing.option("--images", arguments->images, "how many").positive().show_default();
+  showing.option("--dir,--data", arguments->dir, "folder to look in first");
+  showing.examples({"tutti data show cifar10 --out cifar10.png"});
+  showing.on_run([arguments, &code] {
     show(*arguments);
     code = kOk;
   });

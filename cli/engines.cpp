@@ -3,7 +3,6 @@
 #include <memory>
 
 #include <fmt/format.h>
-#include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
 #include "cli/commands.h"
@@ -12,12 +11,12 @@
 
 namespace tutti::cli {
 
-void add_engines(CLI::App& program, int& code) {
+void add_engines(Command& program, int& code) {
   auto json = std::make_shared<bool>(false);
-  CLI::App* command = program.add_subcommand("engines", "List the engines, their versions and devices");
-  command->add_flag("--json", *json, "print JSON");
-  add_examples(*command, {"tutti engines"});
-  command->callback([json, &code] {
+  Command command = program.add("engines", "List the engines, their versions and devices");
+  command.flag("--json", *json, "print JSON");
+  command.examples({"tutti engines"});
+  command.on_run([json, &code] {
     nlohmann::ordered_json list = nlohmann::ordered_json::array();
     Table table({"engine", "version", "devices"});
     std::string reasons;

@@ -1,6 +1,5 @@
 #include <memory>
 
-#include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
 #include "cli/commands.h"
@@ -40,20 +39,18 @@ void evaluate(const Arguments& arguments) {
 
 }  // namespace
 
-void add_evaluate(CLI::App& program, int& code) {
+void add_evaluate(Command& program, int& code) {
   auto arguments = std::make_shared<Arguments>();
-  CLI::App* command = program.add_subcommand("evaluate", "Score a trained model on a data set");
-  command->add_option("MODEL", arguments->model, "model file: .h5 or .hdf5")->required();
-  arguments->data.add(*command);
-  command->get_option("--data")->required();
-  arguments->engine.add(*command);
-  command->add_option("--batch-size", arguments->batch_size, "samples at a time")
-      ->check(CLI::PositiveNumber)
-      ->capture_default_str();
-  command->add_flag("--json", arguments->json, "print JSON");
-  add_examples(*command, {"tutti evaluate model.h5 --data cifar10",
-                          "tutti evaluate theano_0.7845_model.hdf5 --data cifar10 --scale 1/255"});
-  command->callback([arguments, &code] {
+  Command command = program.add("evaluate", "Score a trained model on a data set");
+  command.option("MODEL", arguments->model, "model file: .h5 or .hdf5").required();
+  arguments->data.add(command);
+  command.find("--data").required();
+  arguments->engine.add(command);
+  command.option("--batch-size", arguments->batch_size, "samples at a time").positive().show_default();
+  command.flag("--json", arguments->json, "print JSON");
+  command.examples(
+      {"tutti evaluate model.h5 --data cifar10", "tutti evaluate theano_0.7845_model.hdf5 --data cifar10 --scale 1/255"});
+  command.on_run([arguments, &code] {
     evaluate(*arguments);
     code = kOk;
   });

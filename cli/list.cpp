@@ -1,7 +1,6 @@
 #include <memory>
 
 #include <fmt/chrono.h>
-#include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
 #include "cli/commands.h"
@@ -73,17 +72,17 @@ void list(const std::filesystem::path& store, bool as_json) {
 
 }  // namespace
 
-void add_list(CLI::App& program, int& code) {
+void add_list(Command& program, int& code) {
   struct Arguments {
     std::filesystem::path store = default_store();
     bool json = false;
   };
   auto arguments = std::make_shared<Arguments>();
-  CLI::App* command = program.add_subcommand("list", "List the runs of a store, oldest first");
-  command->add_option("--store", arguments->store, "folder of all runs ($TUTTI_STORE)")->capture_default_str();
-  command->add_flag("--json", arguments->json, "print JSON");
-  add_examples(*command, {"tutti list", "tutti list --store /nfs/runs --json"});
-  command->callback([arguments, &code] {
+  Command command = program.add("list", "List the runs of a store, oldest first");
+  command.option("--store", arguments->store, "folder of all runs ($TUTTI_STORE)").show_default();
+  command.flag("--json", arguments->json, "print JSON");
+  command.examples({"tutti list", "tutti list --store /nfs/runs --json"});
+  command.on_run([arguments, &code] {
     list(arguments->store, arguments->json);
     code = kOk;
   });

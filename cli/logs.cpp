@@ -6,7 +6,6 @@
 #include <thread>
 
 #include <fmt/color.h>
-#include <CLI/CLI.hpp>
 
 #include "cli/commands.h"
 #include "cli/common.h"
@@ -73,19 +72,19 @@ void follow(std::vector<LogReader>& readers) {
 
 }  // namespace
 
-void add_logs(CLI::App& program, int& code) {
+void add_logs(Command& program, int& code) {
   struct Arguments {
     RunArguments run;
     std::vector<std::string> members;
     bool follow = false;
   };
   auto arguments = std::make_shared<Arguments>();
-  CLI::App* command = program.add_subcommand("logs", "Print the logs of a run's members, each line with the member's name");
-  arguments->run.add(*command, false);
-  command->add_option("--member", arguments->members, "only this member (may be repeated)")->allow_extra_args(false);
-  command->add_flag("-f,--follow", arguments->follow, "go on until no member is being trained any more");
-  add_examples(*command, {"tutti logs -f cifar10-cnn", "tutti logs --member native-1"});
-  command->callback([arguments, &code] {
+  Command command = program.add("logs", "Print the logs of a run's members, each line with the member's name");
+  arguments->run.add(command, false);
+  command.option("--member", arguments->members, "only this member (may be repeated)").repeated();
+  command.flag("-f,--follow", arguments->follow, "go on until no member is being trained any more");
+  command.examples({"tutti logs -f cifar10-cnn", "tutti logs --member native-1"});
+  command.on_run([arguments, &code] {
     const RunFolder run = arguments->run.find();
     const std::vector<std::string> all = arguments->run.members();
     for (const std::string& name : arguments->members)

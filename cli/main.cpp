@@ -79,28 +79,28 @@ int flush_output(int code) {
   return kError;
 }
 
-void add_commands(CLI::App& app, int& code) {
-  add_train(app, code);
-  add_plan(app, code);
-  add_resume(app, code);
-  add_cancel(app, code);
-  add_status(app, code);
-  add_logs(app, code);
-  add_list(app, code);
-  add_rm(app, code);
-  add_report(app, code);
-  add_compare(app, code);
-  add_verify(app, code);
-  add_evaluate(app, code);
-  add_predict(app, code);
-  add_summary(app, code);
-  add_graph(app, code);
-  add_engines(app, code);
-  add_data(app, code);
-  add_version(app, code);
-  add_completion(app, code);
-  add_member(app, code);
-  add_cost(app, code);
+void add_commands(Command program, int& code) {
+  add_train(program, code);
+  add_plan(program, code);
+  add_resume(program, code);
+  add_cancel(program, code);
+  add_status(program, code);
+  add_logs(program, code);
+  add_list(program, code);
+  add_rm(program, code);
+  add_report(program, code);
+  add_compare(program, code);
+  add_verify(program, code);
+  add_evaluate(program, code);
+  add_predict(program, code);
+  add_summary(program, code);
+  add_graph(program, code);
+  add_engines(program, code);
+  add_data(program, code);
+  add_version(program, code);
+  add_completion(program, code);
+  add_member(program, code);
+  add_cost(program, code);
 }
 
 int run(int argc, char** argv) {
@@ -110,7 +110,7 @@ int run(int argc, char** argv) {
   app.require_subcommand(1);
   app.footer(kFooter);
   app.get_formatter()->column_width(32);
-  add_commands(app, code);
+  add_commands(Command(app), code);
   try {
     app.parse(argc, argv);
   } catch (const CLI::CallForHelp&) {

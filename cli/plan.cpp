@@ -7,7 +7,6 @@
 #include <memory>
 #include <optional>
 
-#include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
 #include "cli/commands.h"
@@ -185,17 +184,17 @@ void print_total(const Spec& spec, const std::vector<Priced>& prices) {
 
 }  // namespace
 
-void add_plan(CLI::App& program, int& code) {
+void add_plan(Command& program, int& code) {
   struct Arguments {
     SpecArguments spec;
     bool json = false;
   };
   auto arguments = std::make_shared<Arguments>();
-  CLI::App* command = program.add_subcommand("plan", "Show the members of an experiment and what each would cost");
-  arguments->spec.add(*command);
-  command->add_flag("--json", arguments->json, "print JSON and nothing else");
-  add_examples(*command, {"tutti plan examples/cifar10-cnn.yaml"});
-  command->callback([arguments, &code] {
+  Command command = program.add("plan", "Show the members of an experiment and what each would cost");
+  arguments->spec.add(command);
+  command.flag("--json", arguments->json, "print JSON and nothing else");
+  command.examples({"tutti plan examples/cifar10-cnn.yaml"});
+  command.on_run([arguments, &code] {
     handle_interrupts();
     const Spec spec = arguments->spec.load();
     const std::vector<Member> members = plan(spec);

@@ -1,7 +1,7 @@
 #include <algorithm>
 #include <memory>
+#include <sstream>
 
-#include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
 #include "cli/commands.h"
@@ -63,7 +63,8 @@ std::vector<double> weights_of(const std::string& text, const std::vector<fs::pa
     }
     return accuracy_weights(weights);
   }
-  for (const std::string& part : CLI::detail::split(text, ',')) weights.push_back(number_of(part, "--weights"));
+  std::istringstream parts(text);
+  for (std::string part; std::getline(parts, part, ',');) weights.push_back(number_of(part, "--weights"));
   if (weights.size() != files.size())
     fail("--weights", "expected accuracy, uniform, or one number for each of {} models. Got '{}'.", files.size(), text);
   return weights;
@@ -154,33 +155,27 @@ void predict(const Arguments& arguments) {
 
 }  // namespace
 
-void add_predict(CLI::App& program, int& code) {
+void add_predict(Command& program, int& code) {
   auto arguments = std::make_shared<Arguments>();
-  CLI::App* command =
-      program.add_subcommand("predict", "Predict with the members of a run and their ensemble, or with model files");
-  command->add_option("RUN|MODEL", arguments->models, "a run, or model files (.h5, .hdf5) or folders of them")->required();
-  command->add_option("--images", arguments->images, "with a run: an image (JPEG, PNG) or a folder of them");
-  command->add_option("--store", arguments->store, "with a run: folder of all runs ($TUTTI_STORE)")->capture_default_str();
-  command->add_option("--show", arguments->show, "with a run: images in the table")
-      ->check(CLI::NonNegativeNumber)
-      ->capture_default_str();
-  command->add_option("--npy", arguments->npy, "with model files: input array (n, ...)");
-  command->add_option("--out", arguments->out, "write the probabilities to this .npy file");
-  command->add_option("--preds", arguments->preds,
-                      "write preds.csv: a row an image, a probability a class (with a run always)");
-  command->add_option("--pred", arguments->pred, "write pred.csv: prediction,rate (with a run always)");
-  command->add_option("--weights", arguments->weights, "uniform, accuracy (from the names ENGINE_ACCURACY_model.h5) or 0.7,0.8")
-      ->capture_default_str();
-  arguments->data.add(*command);
-  arguments->engine.add(*command);
-  command->add_option("--batch-size", arguments->batch_size, "samples at a time")
-      ->check(CLI::PositiveNumber)
-      ->capture_default_str();
-  command->add_flag("--json", arguments->json, "print the predictions as JSON");
-  add_examples(*command, {"tutti predict cifar10-cnn --images ~/photos", "tutti predict cifar10-cnn --data cifar10 --limit 100",
-                          "tutti predict model.h5 --npy images.npy --out probabilities.npy",
-                          "tutti predict models/*_model.h5 --weights accuracy --data cifar10 --limit 100 --pred pred.csv"});
-  command->callback([arguments, &code] {
+  Command command = program.add("predict", "Predict with the members of a run and their ensemble, or with model files");
+  command.option("RUN|MODEL", arguments->models, "a run, or model files (.h5, .hdf5) or folders of them").required();
+  command.option("--images", arguments->images, "with a run: an image (JPEG, PNG) or a folder of them");
+  command.option("--store", arguments->store, "with a run: folder of all runs ($TUTTI_STORE)").show_default();
+  command.option("--show", arguments->show, "with a run: images in the table").not_negative().show_default();
+  command.option("--npy", arguments->npy, "with model files: input array (n, ...)");
+  command.option("--out", arguments->out, "write the probabilities to this .npy file");
+  command.option("--preds", arguments->preds, "write preds.csv: a row an image, a probability a class (with a run always)");
+  command.option("--pred", arguments->pred, "write pred.csv: prediction,rate (with a run always)");
+  command.option("--weights", arguments->weights, "uniform, accuracy (from the names ENGINE_ACCURACY_model.h5) or 0.7,0.8")
+      .show_default();
+  arguments->data.add(command);
+  arguments->engine.add(command);
+  command.option("--batch-size", arguments->batch_size, "samples at a time").positive().show_default();
+  command.flag("--json", arguments->json, "print the predictions as JSON");
+  command.examples({"tutti predict cifar10-cnn --images ~/photos", "tutti predict cifar10-cnn --data cifar10 --limit 100",
+                    "tutti predict model.h5 --npy images.npy --out probabilities.npy",
+                    "tutti predict models/*_model.h5 --weights accuracy --data cifar10 --limit 100 --pred pred.csv"});
+  command.on_run([arguments, &code] {
     predict(*arguments);
     code = kOk;
   });

@@ -2,20 +2,18 @@
 
 #include <memory>
 
-#include <CLI/CLI.hpp>
-
 #include "cli/commands.h"
 #include "cli/common.h"
 #include "tutti/report/summary.h"
 
 namespace tutti::cli {
 
-void add_report(CLI::App& program, int& code) {
+void add_report(Command& program, int& code) {
   auto arguments = std::make_shared<RunArguments>();
-  CLI::App* command = program.add_subcommand("report", "Combine the members of a run that are done and write its report");
-  arguments->add(*command);
-  add_examples(*command, {"tutti report cifar10-cnn"});
-  command->callback([arguments, &code] {
+  Command command = program.add("report", "Combine the members of a run that are done and write its report");
+  arguments->add(command);
+  command.examples({"tutti report cifar10-cnn"});
+  command.on_run([arguments, &code] {
     const RunFolder run = arguments->find();
     const RunResults results = read_results(run);
     write_report(run, results);

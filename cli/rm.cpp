@@ -1,7 +1,5 @@
 #include <memory>
 
-#include <CLI/CLI.hpp>
-
 #include "cli/commands.h"
 #include "cli/common.h"
 #include "tutti/base/error.h"
@@ -26,17 +24,17 @@ void remove(const RunFolder& run) {
 
 }  // namespace
 
-void add_rm(CLI::App& program, int& code) {
+void add_rm(Command& program, int& code) {
   struct Arguments {
     std::vector<std::string> runs;
     std::filesystem::path store = default_store();
   };
   auto arguments = std::make_shared<Arguments>();
-  CLI::App* command = program.add_subcommand("rm", "Remove runs: models, checkpoints, logs and reports");
-  command->add_option("RUN", arguments->runs, "EXPERIMENT/RUN or a run's folder")->required();
-  command->add_option("--store", arguments->store, "folder of all runs ($TUTTI_STORE)")->capture_default_str();
-  add_examples(*command, {"tutti rm cifar10-cnn/20261122-105000"});
-  command->callback([arguments, &code] {
+  Command command = program.add("rm", "Remove runs: models, checkpoints, logs and reports");
+  command.option("RUN", arguments->runs, "EXPERIMENT/RUN or a run's folder").required();
+  command.option("--store", arguments->store, "folder of all runs ($TUTTI_STORE)").show_default();
+  command.examples({"tutti rm cifar10-cnn/20261122-105000"});
+  command.on_run([arguments, &code] {
     // All are looked up first: a wrong name removes nothing.
     std::vector<RunFolder> runs;
     for (const std::string& name : arguments->runs) {

@@ -1,18 +1,15 @@
 #include "cli/spec_arguments.h"
 
-#include <CLI/CLI.hpp>
-
 #include "tutti/experiment/plan.h"
 
 namespace tutti::cli {
 
-void SpecArguments::add(CLI::App& command) {
-  command.add_option("SPEC", spec, "the experiment's YAML file")->required();
-  command.add_option("--set", set, "replace a value of the spec: fit.epochs=2 (may be repeated)")->allow_extra_args(false);
-  command.add_option("--data", data, "folder to look for the data set in first");
-  command.add_option("--parallel", parallel, "members at a time (default: all, but two a core at most)")
-      ->check(CLI::PositiveNumber);
-  command.add_option("--threads", threads, "threads of a member (default: the cores shared out)")->check(CLI::PositiveNumber);
+void SpecArguments::add(Command& command) {
+  command.option("SPEC", spec, "the experiment's YAML file").required();
+  command.option("--set", set, "replace a value of the spec: fit.epochs=2 (may be repeated)").repeated();
+  command.option("--data", data, "folder to look for the data set in first");
+  command.option("--parallel", parallel, "members at a time (default: all, but two a core at most)").positive();
+  command.option("--threads", threads, "threads of a member (default: the cores shared out)").positive();
 }
 
 Spec SpecArguments::load() const {

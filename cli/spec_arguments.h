@@ -5,11 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "cli/command.h"
 #include "tutti/experiment/spec.h"
-
-namespace CLI {
-class App;
-}
 
 namespace tutti::cli {
 
@@ -17,7 +14,7 @@ struct SpecArguments {
   std::filesystem::path spec, data;
   std::vector<std::string> set;
   int parallel = 0, threads = 0;
-  void add(CLI::App& command);
+  void add(Command& command);
   // Resolved.
   Spec load() const;
 };

@@ -2,7 +2,6 @@
 #include <memory>
 #include <thread>
 
-#include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
 #include "cli/commands.h"
@@ -91,17 +90,17 @@ void show(const RunArguments& arguments, bool and_watch) {
 
 }  // namespace
 
-void add_status(CLI::App& program, int& code) {
+void add_status(Command& program, int& code) {
   struct Arguments {
     RunArguments run;
     bool watch = false;
   };
   auto arguments = std::make_shared<Arguments>();
-  CLI::App* command = program.add_subcommand("status", "Show the members of a run");
-  arguments->run.add(*command);
-  command->add_flag("-w,--watch", arguments->watch, "go on until no member is being trained any more")->excludes("--json");
-  add_examples(*command, {"tutti status cifar10-cnn", "tutti status --watch"});
-  command->callback([arguments, &code] {
+  Command command = program.add("status", "Show the members of a run");
+  arguments->run.add(command);
+  command.flag("-w,--watch", arguments->watch, "go on until no member is being trained any more").excludes("--json");
+  command.examples({"tutti status cifar10-cnn", "tutti status --watch"});
+  command.on_run([arguments, &code] {
     show(arguments->run, arguments->watch);
     code = kOk;
   });

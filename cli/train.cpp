@@ -1,8 +1,6 @@
 #include <algorithm>
 #include <memory>
 
-#include <CLI/CLI.hpp>
-
 #include "cli/commands.h"
 #include "cli/common.h"
 #include "cli/members.h"
@@ -46,17 +44,17 @@ int train(const Arguments& arguments) {
 
 }  // namespace
 
-void add_train(CLI::App& program, int& code) {
+void add_train(Command& program, int& code) {
   auto arguments = std::make_shared<Arguments>();
-  CLI::App* command = program.add_subcommand("train", "Train all members of an experiment and combine them");
-  arguments->spec.add(*command);
-  command->add_option("--store", arguments->store, "folder of all runs ($TUTTI_STORE)")->capture_default_str();
-  command->add_option("--run", arguments->run, "name of this run (default: the time)");
-  command->add_flag("--dry-run", arguments->dry_run, "check everything, list the members, start nothing");
-  command->add_flag("--json", arguments->json, "print the results as JSON and nothing else");
-  add_examples(*command, {"tutti train examples/cifar10-cnn.yaml",
-                          "tutti train examples/cifar10-cnn.yaml --set fit.epochs=2 --set data.limit=4000 --data ~/data"});
-  command->callback([arguments, &code] { code = train(*arguments); });
+  Command command = program.add("train", "Train all members of an experiment and combine them");
+  arguments->spec.add(command);
+  command.option("--store", arguments->store, "folder of all runs ($TUTTI_STORE)").show_default();
+  command.option("--run", arguments->run, "name of this run (default: the time)");
+  command.flag("--dry-run", arguments->dry_run, "check everything, list the members, start nothing");
+  command.flag("--json", arguments->json, "print the results as JSON and nothing else");
+  command.examples({"tutti train examples/cifar10-cnn.yaml",
+                    "tutti train examples/cifar10-cnn.yaml --set fit.epochs=2 --set data.limit=4000 --data ~/data"});
+  command.on_run([arguments, &code] { code = train(*arguments); });
 }
 
 }  // namespace tutti::cli

@@ -4,7 +4,6 @@
 #include <cmath>
 #include <memory>
 
-#include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
 #include "cli/commands.h"
@@ -101,20 +100,18 @@ int run(const Arguments& arguments) {
 
 }  // namespace
 
-void add_verify(CLI::App& program, int& code) {
+void add_verify(Command& program, int& code) {
   auto arguments = std::make_shared<Arguments>();
-  CLI::App* command = program.add_subcommand(
-      "verify", "Check that the engines agree on an experiment's model: each layer, and 50 steps of training");
-  arguments->spec.add(*command);
-  command->add_option("--engine", arguments->engines, "engines to check (default: those of the members; may be repeated)")
-      ->allow_extra_args(false);
-  command->add_option("--against", arguments->against, "the engine that is right")->capture_default_str();
-  command->add_option("--steps", arguments->steps, "training steps to compare")
-      ->check(CLI::PositiveNumber)
-      ->capture_default_str();
-  command->add_flag("--json", arguments->json, "print JSON");
-  add_examples(*command, {"tutti verify examples/cifar10-cnn.yaml", "tutti verify spec.yaml --engine torch --steps 10"});
-  command->callback([arguments, &code] { code = run(*arguments); });
+  Command command =
+      program.add("verify", "Check that the engines agree on an experiment's model: each layer, and 50 steps of training");
+  arguments->spec.add(command);
+  command.option("--engine", arguments->engines, "engines to check (default: those of the members; may be repeated)")
+      .repeated();
+  command.option("--against", arguments->against, "the engine that is right").show_default();
+  command.option("--steps", arguments->steps, "training steps to compare").positive().show_default();
+  command.flag("--json", arguments->json, "print JSON");
+  command.examples({"tutti verify examples/cifar10-cnn.yaml", "tutti verify spec.yaml --engine torch --steps 10"});
+  command.on_run([arguments, &code] { code = run(*arguments); });
 }
 
 }  // namespace tutti::cli

@@ -1,7 +1,6 @@
 #include <memory>
 
 #include <fmt/format.h>
-#include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
 #include "cli/commands.h"
@@ -10,12 +9,12 @@
 
 namespace tutti::cli {
 
-void add_version(CLI::App& program, int& code) {
+void add_version(Command& program, int& code) {
   auto json = std::make_shared<bool>(false);
-  CLI::App* command = program.add_subcommand("version", "Print the versions of tutti, its engines and this machine");
-  command->add_flag("--json", *json, "print JSON");
-  add_examples(*command, {"tutti version --json"});
-  command->callback([json, &code] {
+  Command command = program.add("version", "Print the versions of tutti, its engines and this machine");
+  command.flag("--json", *json, "print JSON");
+  command.examples({"tutti version --json"});
+  command.on_run([json, &code] {
     nlohmann::ordered_json object = nlohmann::ordered_json::object();
     std::string text;
     for (const auto& [name, value] : describe_environment()) {
