@@ -138,5 +138,7 @@ int run(int argc, char** argv) {
 int main(int argc, char** argv) {
   // A reader that goes away must not end a training: writing then fails, and flush_output() sees it.
   std::signal(SIGPIPE, SIG_IGN);
+  // A parent that ignores it would keep this process from knowing how its children ended.
+  std::signal(SIGCHLD, SIG_DFL);
   return tutti::cli::run(argc, argv);
 }

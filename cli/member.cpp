@@ -1,3 +1,4 @@
+#include <cstdio>
 #include <memory>
 
 #include "cli/commands.h"
@@ -19,6 +20,9 @@ void add_member(Command& program, int& code) {
   command.on_run([arguments, &code] {
     handle_interrupts();
     const MemberState state = train_member(RunFolder(std::filesystem::absolute(arguments->run)), arguments->name);
+    // Its last words may not fit on a full disk any more; its results were written.
+    std::fflush(stdout);
+    std::clearerr(stdout);
     code = state == MemberState::kInterrupted ? kInterrupted : kOk;
   });
 }

@@ -29,7 +29,7 @@ void print_results(const RunFolder& run, const RunResults& results, bool json) {
 int exit_code(const RunMembersResult& trained, std::size_t done) {
   if (trained.stopped) return kInterrupted;
   if (done == 0) return kError;
-  const bool failed = std::ranges::any_of(trained.ends, [](const auto& end) { return end.kind == MemberEnd::Kind::kFailed; });
+  const bool failed = std::ranges::any_of(trained.ends, [](const auto& end) { return end.kind != MemberEnd::Kind::kDone; });
   return failed ? kMemberFailed : kOk;
 }
 
@@ -49,7 +49,7 @@ int train_members(const RunFolder& run, const std::vector<std::string>& members,
   const RunResults results = read_results(run);
   write_report(run, results);
   print_results(run, results, options.json);
-  if (trained.stopped) print(fmt::format("Go on with: tutti resume {}\n", run.path().string()));
+  if (trained.stopped && !options.json) print(fmt::format("Go on with: tutti resume {}\n", run.path().string()));
   return exit_code(trained, results.members.size());
 }
 

@@ -32,6 +32,7 @@ namespace {
 struct Priced {
   std::optional<MemberCost> cost;
   std::string reason;
+  bool is_free = false;        // trained already
   std::int64_t samples = 0;    // training images; 0 if the data is not here
   double epoch_seconds = 0;    // 0 if unknown
   double seconds_at_most = 0;  // of all epochs
@@ -63,11 +64,13 @@ Priced measure(const fs::path& spec, const Member& member, const Scratch& scratc
   const ProcessEnd end = process.wait();
   check_interrupt();
   const std::string text = read_file(output, std::size_t{1} << 20);
-  const std::string line = text.substr(0, text.find('\n'));
   if (!end.ok()) {
+    // Warnings may stand before it.
     constexpr std::string_view kPrefix = "tutti: error: ";
-    const bool said = line.starts_with(kPrefix);
-    return {.reason = end.signal ? "it ended by " + end.text() : said ? line.substr(kPrefix.size()) : line};
+    const std::size_t said = text.find(kPrefix);
+    if (said == std::string::npos) return {.reason = "it ended with " + end.text()};
+    const std::size_t begin = said + kPrefix.size();
+    return {.reason = text.substr(begin, text.find('\n', begin) - begin)};
   }
   const auto json = nlohmann::json::parse(text.substr(text.rfind('{')));
   return {.cost = MemberCost{.parameters = json.at("parameters"),
@@ -80,9 +83,7 @@ Priced measure(const fs::path& spec, const Member& member, const Scratch& scratc
 std::int64_t training_samples(const DataSpec& data) {
   datasets::LoadOptions options;
   options.dir = data.dir;
-  const auto& known = datasets::names();
-  const bool is_known = std::ranges::any_of(known, [&](const auto& set) { return set.name == data.name; });
-  if (is_known && data.name != "shapes" && !datasets::find(data.name, options)) return 0;
+  if (datasets::is_known(data.name) && data.name != "shapes" && !datasets::find(data.name, options)) return 0;
   return load_splits(data).train.size();
 }
 
@@ -98,19 +99,22 @@ std::vector<Priced> price(const Spec& spec, const std::vector<Member>& members) 
   const fs::path file = scratch.path() / "spec.yaml";
   write_file_atomically(file, spec.document);
   std::map<std::string, Priced> known;
-  std::map<std::int64_t, std::int64_t> samples;  // by data.limit
+  std::map<std::string, std::int64_t> samples;
   std::vector<Priced> prices;
   for (const Member& member : members) {
     if (member.kind() != MemberKind::kFit) {
-      prices.push_back({.reason = member.kind() == MemberKind::kProgram ? "a program of its own" : "trained already"});
+      const bool is_free = member.kind() == MemberKind::kTrained;
+      prices.push_back({.reason = is_free ? "trained already" : "a program of its own", .is_free = is_free});
       continue;
     }
     const std::string key = key_of(member);
     if (!known.contains(key)) known[key] = measure(file, member, scratch);
     Priced priced = known[key];
-    const std::int64_t limit = member.spec.data.limit;
-    if (!samples.contains(limit)) samples[limit] = training_samples(member.spec.data);
-    priced.samples = samples[limit];
+    const DataSpec& data = member.spec.data;
+    const std::string set =
+        fmt::format("{}|{}|{}|{}|{}|{}", data.name, data.dir.string(), data.limit, data.samples, data.validation, data.test);
+    if (!samples.contains(set)) samples[set] = training_samples(data);
+    priced.samples = samples[set];
     if (priced.cost) priced.epoch_seconds = static_cast<double>(priced.samples) / priced.cost->images_per_second;
     priced.seconds_at_most = priced.epoch_seconds * member.spec.fit.epochs;
     prices.push_back(std::move(priced));
@@ -168,7 +172,7 @@ void print_total(const Spec& spec, const std::vector<Priced>& prices) {
   double sum = 0, longest = 0;
   bool complete = true;
   for (const Priced& priced : prices) {
-    complete = complete && (!priced.cost || priced.samples > 0);
+    complete = complete && (priced.is_free || (priced.cost && priced.samples > 0));
     sum += priced.seconds_at_most;
     longest = std::max(longest, priced.seconds_at_most);
   }
@@ -178,8 +182,10 @@ void print_total(const Spec& spec, const std::vector<Priced>& prices) {
   print(
       ".\nSpeed and memory were measured on a few steps of each engine alone, with random images; members that run beside each "
       "other "
-      "share the\nmemory bus, and early stopping may end a training sooner. The data set is not in the memory.\n");
-  if (!complete) print(fmt::format("{} is not on this machine yet, so the time is not known.\n", spec.data.name));
+      "share the\nmemory bus. Validation is not in the time and the data set not in the memory; early stopping may end a "
+      "training sooner.\n");
+  if (!complete)
+    print("The time of all is not known: a member could not be measured, or the data is not on this machine yet.\n");
 }
 
 }  // namespace

@@ -118,6 +118,10 @@ void predict_as_run(const Arguments& arguments) {
   if (arguments.images.empty() == arguments.data.name.empty())
     fail("predict", "expected either --images DIR or --data NAME for the run {}.", arguments.models.front().string());
   if (!arguments.npy.empty()) fail("predict", "--npy is for model files. Expected --images DIR or --data NAME for a run.");
+  if (arguments.weights != "uniform")
+    fail("predict", "--weights is for model files: a run has its own weights (ensemble: in its spec).");
+  if (arguments.data.scale != "1") fail("predict", "--scale is for model files: a run's members have their own data.scale.");
+  if (!arguments.images.empty() && arguments.data.limit > 0) fail("predict", "--limit is for --data.");
   PredictRunOptions options{.data = arguments.data,
                             .images = arguments.images,
                             .engine = arguments.engine,

@@ -39,7 +39,7 @@ int train(const Arguments& arguments) {
   }
   spec = prepare_data(spec, note);
   const RunFolder run = write_run(spec, arguments.store, arguments.run);
-  return train_members(run, names_of(plan(spec)), {.json = arguments.json, .note = note});
+  return train_members(run, names_of(plan(spec_of_run(run))), {.json = arguments.json, .note = note});
 }
 
 }  // namespace

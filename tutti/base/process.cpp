@@ -50,14 +50,17 @@ struct Start {
   int output;             // -1: keep
   int report;             // gets errno if the program cannot be started; closed by exec
   int death_signal;
-  bool own_group;
+  bool own_group, own_session;
   pid_t parent;
 };
 
 [[noreturn]] void become(const Start& start) {
   ::prctl(PR_SET_PDEATHSIG, start.death_signal);
   if (::getppid() != start.parent) ::_exit(kCannotStart);  // it died before the line above
-  if (start.own_group) ::setpgid(0, 0);
+  if (start.own_session)
+    ::setsid();
+  else if (start.own_group)
+    ::setpgid(0, 0);
   ::signal(SIGPIPE, SIG_DFL);
   const int nothing = ::open("/dev/null", O_RDONLY);
   if (nothing >= 0) ::dup2(nothing, STDIN_FILENO);
@@ -74,6 +77,17 @@ struct Start {
 ProcessEnd end_of(int status) {
   if (WIFSIGNALED(status)) return {.signal = WTERMSIG(status)};
   return {.code = WEXITSTATUS(status)};
+}
+
+// Kills every process of a session.
+void kill_session(pid_t session) {
+  std::error_code code;
+  for (fs::directory_iterator entry("/proc", code), end; !code && entry != end; entry.increment(code)) {
+    const std::string name = entry->path().filename().string();
+    if (name.find_first_not_of("0123456789") != std::string::npos) continue;
+    const auto process = static_cast<pid_t>(std::stol(name));
+    if (::getsid(process) == session) ::kill(process, SIGKILL);
+  }
 }
 
 // An open file, closed at the end of its scope.
@@ -133,10 +147,13 @@ Process::Process(const ProcessOptions& options) {
   if (::pipe2(ends, O_CLOEXEC) != 0) fail("process", "cannot make a pipe: {}.", std::strerror(errno));
   report_read.number = ends[0];
   report_write.number = ends[1];
-  const Start start{
-      path.c_str(),  argv.data(),         envp.data(),          options.directory.empty() ? nullptr : options.directory.c_str(),
-      output.number, report_write.number, options.death_signal, options.own_group,
-      ::getpid()};
+  const Start start{path.c_str(),         argv.data(),
+                    envp.data(),          options.directory.empty() ? nullptr : options.directory.c_str(),
+                    output.number,        report_write.number,
+                    options.death_signal, options.own_group,
+                    options.own_session,  ::getpid()};
+  own_group_ = options.own_group;
+  own_session_ = options.own_session;
   id_ = ::fork();
   if (id_ == 0) become(start);
   if (id_ < 0) fail("process", "cannot start {}: {}.", path, std::strerror(errno));
@@ -153,11 +170,15 @@ Process::~Process() {
   wait();
 }
 
-Process::Process(Process&& other) noexcept : id_(std::exchange(other.id_, -1)), end_(other.end_) {}
+Process::Process(Process&& other) noexcept
+    : id_(std::exchange(other.id_, -1)), own_group_(other.own_group_), own_session_(other.own_session_), end_(other.end_) {}
 
 std::optional<ProcessEnd> Process::poll() {
   int status = 0;
-  if (!end_ && ::waitpid(id_, &status, WNOHANG) == id_) end_ = end_of(status);
+  if (end_) return end_;
+  const pid_t ended = ::waitpid(id_, &status, WNOHANG);
+  if (ended == id_) take_end(end_of(status));
+  if (ended < 0 && errno == ECHILD) take_end({.code = kCannotStart});  // somebody else waited for it
   return end_;
 }
 
@@ -165,16 +186,22 @@ ProcessEnd Process::wait() {
   int status = 0;
   while (!end_) {
     if (::waitpid(id_, &status, 0) == id_)
-      end_ = end_of(status);
+      take_end(end_of(status));
     else if (errno != EINTR)
-      end_ = ProcessEnd{.code = kCannotStart};
+      take_end({.code = kCannotStart});
   }
   return *end_;
 }
 
+void Process::take_end(const ProcessEnd& end) {
+  end_ = end;
+  if (own_group_) ::kill(-id_, SIGKILL);
+  if (own_session_) kill_session(id_);
+}
+
 void Process::signal(int number) const {
   // A process that was waited for has no number any more: it may be another's by now.
-  if (!end_) ::kill(id_, number);
+  if (!end_) ::kill(own_group_ ? -id_ : id_, number);
 }
 
 }  // namespace tutti

@@ -16,7 +16,9 @@ struct ProcessOptions {
   std::filesystem::path directory = {};                 // to run in; default: this process's
   std::filesystem::path output = {};                    // standard output and error are appended here; default: this process's
   int death_signal = SIGTERM;                           // the child gets it when this process dies
-  bool own_group = false;                               // Ctrl-C in the terminal does not reach it
+  // Ctrl-C in the terminal reaches neither. A group is signalled as a whole; a session may have groups of its own. When the
+  // process has ended, what is left of its group or session is killed.
+  bool own_group = false, own_session = false;
 };
 
 // How a process ended: by itself with a code, or by a signal.
@@ -44,7 +46,10 @@ class Process {
   pid_t id() const { return id_; }
 
  private:
+  void take_end(const ProcessEnd& end);
+
   pid_t id_ = -1;
+  bool own_group_ = false, own_session_ = false;
   std::optional<ProcessEnd> end_;
 };
 

@@ -1,6 +1,7 @@
 #include "tutti/data/datasets.h"
 
 #include <fmt/ranges.h>
+#include <algorithm>
 
 #include "tutti/base/error.h"
 #include "tutti/data/finders.h"
@@ -73,6 +74,10 @@ const std::vector<Description>& names() {
     return result;
   }();
   return descriptions;
+}
+
+bool is_known(std::string_view name) {
+  return std::any_of(names().begin(), names().end(), [&](const Description& set) { return set.name == name; });
 }
 
 TrainTest load_dataset(const std::string& name, const LoadOptions& options) {

@@ -80,6 +80,7 @@ struct Description {
 };
 // The sets that load_dataset() knows by name.
 const std::vector<Description>& names();
+bool is_known(std::string_view name);
 
 struct LoadOptions : Options {
   ShapesOptions shapes;

@@ -15,6 +15,11 @@ std::vector<Tensor> scaled(std::span<const Tensor> predictions, std::span<const 
 
 }  // namespace
 
+bool needs_one_validation_split(const EnsembleOptions& options) {
+  const bool simple = options.weights == WeightRule::kUniform || options.weights == WeightRule::kAccuracy;
+  return !simple || options.calibrate_members || options.calibrate_ensemble;
+}
+
 std::string describe(const EnsembleOptions& options) {
   std::string text(name_of(options.weights));
   if (options.calibrate_members && options.calibrate_ensemble) return text + ", members and ensemble calibrated";

@@ -16,6 +16,9 @@ struct EnsembleOptions {
   bool calibrate_ensemble = false;  // the temperature of the whole, after them
 };
 
+// True if the members' predictions of the same validation images are needed; uniform and accuracy weights alone do without.
+bool needs_one_validation_split(const EnsembleOptions& options);
+
 // "accuracy", "likelihood, members calibrated", "greedy, members and ensemble calibrated".
 std::string describe(const EnsembleOptions& options);
 

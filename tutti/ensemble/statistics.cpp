@@ -111,7 +111,8 @@ std::vector<ReliabilityBin> reliability(const Tensor& probabilities, const Tenso
     const auto largest = std::ranges::max_element(row);
     const double confidence = std::clamp(static_cast<double>(*largest), 0.0, 1.0);
     const double place = std::ceil(confidence * bins) - 1;
-    ReliabilityBin& bin = result[static_cast<std::size_t>(std::clamp(place, 0.0, static_cast<double>(bins - 1)))];
+    // Written so that NaN falls into the first bin.
+    ReliabilityBin& bin = result[place > 0 ? static_cast<std::size_t>(std::min(place, static_cast<double>(bins - 1))) : 0];
     ++bin.samples;
     bin.confidence += confidence;
     bin.accuracy += largest - row.begin() == y[n] ? 1 : 0;

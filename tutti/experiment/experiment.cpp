@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <set>
+#include <tuple>
 
 #include <nlohmann/json.hpp>
 
@@ -22,11 +23,6 @@ namespace fs = std::filesystem;
 namespace tutti {
 namespace {
 
-bool is_known_set(const std::string& name) {
-  const auto& known = datasets::names();
-  return std::any_of(known.begin(), known.end(), [&](const auto& set) { return set.name == name; });
-}
-
 void check_engine(const Member& member) {
   std::vector<std::string> engines;
   for (const EngineInfo& info : list_engines()) engines.push_back(info.name);
@@ -44,10 +40,31 @@ std::string commit_of(const fs::path& folder) {
   return commit.substr(0, commit.find('\n'));
 }
 
-// A name that no file of the folder has.
+// Members are compared on the same test images, and an ensemble that is fitted on their predictions needs the same validation
+// images: found out now, not after the last training.
+void check_same_data(const Member& first, const Member& member) {
+  const auto test = [](const DataSpec& data) { return std::tie(data.name, data.dir, data.test_limit, data.test); };
+  const auto validation = [](const DataSpec& data) { return std::tie(data.limit, data.samples, data.validation, data.seed); };
+  const DataSpec &one = first.spec.data, &other = member.spec.data;
+  const std::string file = member.spec.file.string();
+  if (test(one) != test(other))
+    fail(file, "members: {} would be tested on other images than {}. Expected the same data.name, dir, test and test_limit.",
+         member.name, first.name);
+  if (needs_one_validation_split(member.spec.ensemble) && validation(one) != validation(other))
+    fail(file,
+         "members: {} has other validation images than {}, and ensemble: {} is fitted on them. Expected the same data.limit, "
+         "samples, "
+         "validation and seed.",
+         member.name, first.name, describe(member.spec.ensemble));
+}
+
+// A name that no file of the run has or will have.
 std::string unused_name(const fs::path& folder, const fs::path& name) {
   std::string result = name.string();
-  for (int copy = 2; fs::exists(folder / result); ++copy)
+  const auto is_taken = [&](const std::string& file) {
+    return file == "spec.yaml" || file == "environment.json" || file == "cancel" || fs::exists(folder / file);
+  };
+  for (int copy = 2; is_taken(result); ++copy)
     result = fmt::format("{}-{}{}", name.stem().string(), copy, name.extension().string());
   return result;
 }
@@ -56,7 +73,7 @@ std::string unused_name(const fs::path& folder, const fs::path& name) {
 
 Spec prepare_data(const Spec& spec, std::string& note) {
   const DataSpec& data = spec.data;
-  if (!is_known_set(data.name) || data.name == "shapes") return spec;
+  if (!datasets::is_known(data.name) || data.name == "shapes") return spec;
   datasets::LoadOptions options;
   options.dir = data.dir;
   if (datasets::find(data.name, options)) return spec;
@@ -72,6 +89,7 @@ Spec prepare_data(const Spec& spec, std::string& note) {
 }
 
 void check_members(const std::vector<Member>& members) {
+  for (const Member& member : members) check_same_data(members.front(), member);
   // Building a model draws all its weights: once for each file is enough.
   std::set<fs::path> checked;
   for (const Member& member : members) {
@@ -98,9 +116,8 @@ RunFolder write_run(const Spec& spec, const fs::path& store, const std::string& 
   // The run's own copies, named in its spec without a folder: a run may be moved.
   std::vector<std::pair<fs::path, fs::path>> copies;
   for (const fs::path& file : files_of(spec)) {
-    // Other files keep their names: members are named after them.
-    const std::string name =
-        unused_name(run.path(), file == spec.model ? "model" + file.extension().string() : file.filename().string());
+    // Under their own names: members are named after them.
+    const std::string name = unused_name(run.path(), file.filename());
     std::error_code code;
     fs::copy_file(file, run.path() / name, code);
     if (code) fail("store", "cannot copy {} to {}: {}.", file.string(), run.path().string(), code.message());

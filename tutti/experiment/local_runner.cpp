@@ -62,7 +62,7 @@ class LocalRunner : public Runner {
                         Child{.process = Process({.command = command,
                                                   .environment = {{"TUTTI_NUM_THREADS", threads}, {"OMP_NUM_THREADS", threads}},
                                                   .output = folder.log(),
-                                                  .own_group = true})});
+                                                  .own_session = true})});
     } catch (const std::exception& error) {
       ended_.push_back({job.member, MemberEnd::Kind::kFailed, fmt::format("it could not be started: {}", error.what())});
     }

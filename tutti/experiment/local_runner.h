@@ -18,7 +18,8 @@ struct LocalRunnerOptions {
 };
 
 // A child gets its threads as TUTTI_NUM_THREADS and OMP_NUM_THREADS, writes to its log.txt, and dies with this process. It
-// stands in a process group of its own, so that Ctrl-C reaches this process alone, which then asks the children to stop.
+// stands in a session of its own, so that Ctrl-C reaches this process alone, which then asks the children to stop; what a child
+// started and left behind is killed when it has ended.
 std::unique_ptr<Runner> make_local_runner(LocalRunnerOptions options = {});
 
 }  // namespace tutti

@@ -103,7 +103,11 @@ class Training {
     }
     const double seconds = std::chrono::duration<double>(Clock::now() - begin).count();
     if (interrupted()) {
-      model.save(folder_.path() / "model.h5");
+      try {
+        model.save(folder_.path() / "model.h5");
+      } catch (const Error& error) {
+        log_warning("{} Its last checkpoint is there.", error.what());
+      }
       return MemberState::kInterrupted;
     }
     if (history.logs.empty() || !std::isfinite(history.logs.back().find("loss").value_or(NAN)))
@@ -174,11 +178,11 @@ void evaluate_file(const Member& member, const MemberFolder& folder, const fs::p
 void run_program_member(const Member& member, const RunFolder& run, MemberStatus& status) {
   const MemberFolder folder = run.member(member.name);
   const auto begin = Clock::now();
-  run_program(member, run, status);
+  const fs::path file = run_program(member, run, status);
   MemberResult result = result_of(member);
   result.epochs = status.epoch;
   result.seconds = std::chrono::duration<double>(Clock::now() - begin).count();
-  evaluate_file(member, folder, find_output(folder.path(), member.spec.program), std::move(result));
+  evaluate_file(member, folder, file, std::move(result));
 }
 
 MemberState run_member(const Member& member, const RunFolder& run, MemberStatus& status) {

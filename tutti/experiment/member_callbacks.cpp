@@ -137,7 +137,6 @@ class HistoryWriter : public Callback {
     if (state.texts.empty()) return;
     text_ = state.texts.front();
     keys_.assign(state.texts.begin() + 1, state.texts.end());
-    if (!text_.empty()) folder_.write_file("history.csv", text_);
   }
 
  private:

@@ -37,6 +37,10 @@ Predictions predict(Model& model, const Dataset& data, const std::string& split)
   if (shape.rank() != 2 || (data.classes() > 0 && shape[1] != data.classes()))
     fail("member", "the model gives {} for each sample, the data has {} classes. Expected a probability a class.",
          to_string(Shape(std::vector<std::int64_t>(shape.begin() + 1, shape.end()))), data.classes());
+  constexpr float kSlack = 1e-3f;  // of rounding
+  for (const float value : predictions.probabilities.data<float>())
+    if (!(value >= -kSlack && value <= 1 + kSlack))
+      fail("member", "the model gives {} for a class. Expected probabilities from 0 to 1: a softmax at its end.", value);
   const Score result = score(predictions.probabilities, predictions.labels);
   predictions.result = {.loss = result.log_loss, .accuracy = result.accuracy, .samples = result.samples};
   return predictions;

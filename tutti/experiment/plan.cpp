@@ -53,6 +53,27 @@ std::vector<std::string> all_engines() {
   return names;
 }
 
+std::string default_engine() { return env("TUTTI_ENGINE", "native"); }
+
+// The list that the product needs, `all` spelled out; empty if the spec has one engine for all members, or if they are
+// programs, whose engine is their own matter.
+std::vector<std::string> engines_of_product(const Spec& spec) {
+  const Axis* list = find_axis(spec, "engine");
+  std::vector<std::string> names;
+  if (list)
+    names = list->values;
+  else if (spec.fit.engine == "all")
+    names = {"all"};
+  else if (spec.fit.engine.empty() && spec.program.command.empty())
+    names = {default_engine()};
+  const auto all = std::ranges::find(names, "all");
+  if (all == names.end()) return names;
+  names.erase(all);
+  for (const std::string& name : all_engines())
+    if (std::ranges::find(names, name) == names.end()) names.push_back(name);
+  return names;
+}
+
 const std::string* find_value(const MemberRow& row, const std::string& key) {
   const auto found = std::ranges::find(row, key, &MemberRow::value_type::first);
   return found == row.end() ? nullptr : &found->second;
@@ -68,8 +89,9 @@ std::string name_of_model(const fs::path& file) {
 std::string engine_of_program(const ProgramSpec& program) {
   for (const char* variable : {"TUTTI_ENGINE", "KERAS_BACKEND"})
     if (const std::string* value = find_value(program.environment, variable)) return *value;
-  for (const std::string& word : program.command)
-    if (fs::path(word).has_parent_path()) return fs::path(word).stem().string();
+  for (std::size_t i = 1; i < program.command.size(); ++i)
+    if (const fs::path word = program.command[i]; !program.command[i].starts_with('-'))
+      return word.has_extension() ? word.stem().string() : fs::path(program.command.front()).stem().string();
   return fs::path(program.command.front()).stem().string();
 }
 
@@ -88,8 +110,14 @@ Spec spec_of_member(const Spec& spec, const MemberRow& values) {
 Member make_member(const Spec& spec, const MemberRow& values) {
   Member member{.values = values, .spec = spec_of_member(spec, values)};
   member.engine = member.spec.fit.engine;
-  if (member.kind() == MemberKind::kProgram && !find_value(values, "engine"))
+  if (member.kind() == MemberKind::kProgram && !find_value(values, "engine")) {
     member.engine = engine_of_program(member.spec.program);
+    // Model files are named {engine}_{accuracy}_model.
+    std::ranges::replace(member.engine, '_', '-');
+  }
+  if (member.kind() == MemberKind::kFit && member.spec.model.empty())
+    fail(spec.file.string(),
+         "members.include: expected model, command or trained in each row, since the spec has none for all.");
   member.seed = member.spec.fit.seed.value_or(seed());
   member.name = member.kind() == MemberKind::kTrained ? slug(name_of_model(member.spec.trained))
                                                       : fmt::format("{}-{}", slug(member.engine), member.seed);
@@ -125,6 +153,9 @@ void check_exclude(const Spec& spec) {
       if (!find_axis(spec, key))
         fail(spec.file.string(), "members.exclude: '{}' is no list of members. Expected one of {}.", key,
              keys.empty() ? "none" : fmt::format("{}", fmt::join(keys, ", ")));
+      else if (const Axis& axis = *find_axis(spec, key); std::ranges::find(axis.values, value) == axis.values.end())
+        fail(spec.file.string(), "members.exclude: {} is no value of members.{}. Expected one of {}.", value, key,
+             fmt::join(axis.values, ", "));
 }
 
 // All combinations of the lists' values.
@@ -143,7 +174,7 @@ std::vector<MemberRow> product_of(const std::vector<Axis>& axes) {
 
 // A row's own name, as it may stand in a folder and a Kubernetes object.
 std::string checked_name(const Spec& spec, const std::string& name) {
-  if (slug(name) != name)
+  if (name.empty() || slug(name) != name)
     fail(spec.file.string(), "members.include: name must be made of letters, digits, '-' and '.', at most 24. Got '{}'.", name);
   return name;
 }
@@ -159,31 +190,18 @@ MemberKind Member::kind() const {
 
 Spec resolve(const Spec& spec) {
   Overrides overrides;
-  const Axis* engines = find_axis(spec, "engine");
-  const std::string engine_path = has_product(spec) ? "members.engine" : "fit.engine";
-  std::vector<std::string> names;
-  if (engines) names = engines->values;
-  // A program's engine is its own matter, unless it is asked for.
-  if (!engines && spec.fit.engine.empty() && spec.program.command.empty()) names = {env("TUTTI_ENGINE", "native")};
-  if (!engines && spec.fit.engine == "all") names = {"all"};
-  if (const auto all = std::find(names.begin(), names.end(), "all"); all != names.end()) {
-    names.erase(all);
-    for (const std::string& name : all_engines())
-      if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
+  if (has_product(spec)) {
+    if (const auto engines = engines_of_product(spec); !engines.empty())
+      overrides.emplace_back("members.engine", fmt::format("[{}]", fmt::join(engines, ", ")));
+    if (!find_axis(spec, "seed") && !spec.fit.seed) overrides.emplace_back("members.seed", fmt::format("[{}]", seed()));
+  } else if (spec.fit.engine == "all") {
+    fail(spec.file.string(), "fit.engine: expected one engine, since the members are listed one by one. Got all.");
   }
-  if (!names.empty())
-    overrides.emplace_back(engine_path, has_product(spec) ? fmt::format("[{}]", fmt::join(names, ", ")) : names.front());
-  if (!find_axis(spec, "seed") && !spec.fit.seed) {
-    if (has_product(spec))
-      overrides.emplace_back("members.seed", fmt::format("[{}]", seed()));
-    else
-      overrides.emplace_back("fit.seed", std::to_string(seed()));
-  }
-  // Rows that name neither.
-  if (!spec.include.empty() && has_product(spec)) {
-    if (spec.fit.engine.empty()) overrides.emplace_back("fit.engine", env("TUTTI_ENGINE", "native"));
+  if (!spec.include.empty()) {  // rows that say neither
+    if (spec.fit.engine.empty() || spec.fit.engine == "all") overrides.emplace_back("fit.engine", default_engine());
     if (!spec.fit.seed) overrides.emplace_back("fit.seed", std::to_string(seed()));
   }
+  if (spec.fit.device.empty()) overrides.emplace_back("fit.device", env("TUTTI_DEVICE", "cpu"));
   const Spec resolved = parse_spec(spec.document, spec.file, overrides);
   const RunSpec run = share_cores(spec.run, static_cast<int>(plan(resolved).size()));
   return parse_spec(resolved.document, spec.file,
@@ -205,7 +223,9 @@ std::vector<Member> plan(const Spec& spec) {
   std::set<MemberRow> seen;
   std::set<std::string> names;
   const auto add = [&](Member member, bool named) {
-    if (!seen.insert(member.values).second)
+    MemberRow values = member.values;
+    std::ranges::sort(values);
+    if (!seen.insert(std::move(values)).second)
       fail(spec.file.string(), "members: {} stands twice. Expected lists without repetitions.", member.name);
     // Different values may have the same slug.
     const std::string base = member.name;

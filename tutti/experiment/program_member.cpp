@@ -56,20 +56,51 @@ bool is_keras_file(const fs::path& file) {
   return extension == ".h5" || extension == ".hdf5" || extension == ".keras";
 }
 
+// The files of a folder and when they were written.
+using FileTimes = std::map<fs::path, fs::file_time_type>;
+FileTimes files_in(const fs::path& folder) {
+  FileTimes files;
+  for (const auto& entry : fs::directory_iterator(folder))
+    if (entry.is_regular_file() && !entry.path().filename().string().starts_with('.'))
+      files[entry.path()] = entry.last_write_time();
+  return files;
+}
+
+fs::path find_output(const fs::path& folder, const ProgramSpec& program, const FileTimes& before) {
+  fs::path best;
+  std::pair<bool, fs::file_time_type> best_rank;
+  for (const auto& [file, time] : files_in(folder)) {
+    const std::string name = file.filename().string();
+    if (program.output.empty() ? !is_keras_file(file) : ::fnmatch(program.output.c_str(), name.c_str(), 0) != 0) continue;
+    if (const auto old = before.find(file); old != before.end() && old->second == time) continue;
+    // The article's name stands above checkpoints, which are written later now and then.
+    const std::pair rank(file.stem().string().ends_with("_model"), time);
+    if (!best.empty() && rank <= best_rank) continue;
+    best = file;
+    best_rank = rank;
+  }
+  if (best.empty())
+    fail("member", "the program left no {} in {}. Expected it to save its model there, in $TUTTI_OUTPUT.",
+         program.output.empty() ? ".h5, .hdf5 or .keras file" : "file " + program.output, folder.string());
+  return best;
+}
+
 }  // namespace
 
-void run_program(const Member& member, const RunFolder& run, MemberStatus& status) {
+fs::path run_program(const Member& member, const RunFolder& run, MemberStatus& status) {
   constexpr auto kPoll = std::chrono::milliseconds(50);
   constexpr auto kHeartbeat = std::chrono::seconds(1);
   const MemberFolder folder = run.member(member.name);
   const SplitIndices indices = split_indices(member.spec.data);
   write_indices(folder, "train_indices.npy", indices.train);
   write_indices(folder, "validation_indices.npy", indices.validation);
+  const FileTimes before = files_in(folder.path());
   // Killed with this process: nobody else would know of it.
   Process process({.command = member.spec.program.command,
                    .environment = environment_of(member, run, folder),
                    .directory = folder.path(),
-                   .death_signal = SIGKILL});
+                   .death_signal = SIGKILL,
+                   .own_group = true});
   bool stopped = false, failing = false;
   Clock::time_point written;
   while (!process.poll()) {
@@ -91,29 +122,7 @@ void run_program(const Member& member, const RunFolder& run, MemberStatus& statu
   const ProcessEnd end = process.wait();
   if (!end.ok()) fail("member", "{} ended with {}.", member.spec.program.command.front(), end.text());
   read_progress(folder, status);
-}
-
-fs::path find_output(const fs::path& folder, const ProgramSpec& program) {
-  fs::path best;
-  bool best_is_named = false;
-  fs::file_time_type best_time;
-  for (const auto& entry : fs::directory_iterator(folder)) {
-    const std::string name = entry.path().filename().string();
-    if (name.starts_with('.') || !entry.is_regular_file()) continue;
-    if (program.output.empty() ? !is_keras_file(entry.path()) : ::fnmatch(program.output.c_str(), name.c_str(), 0) != 0)
-      continue;
-    // The article's name stands above checkpoints, which are written later now and then.
-    const bool named = entry.path().stem().string().ends_with("_model");
-    const fs::file_time_type time = entry.last_write_time();
-    if (!best.empty() && std::pair(named, time) <= std::pair(best_is_named, best_time)) continue;
-    best = entry.path();
-    best_is_named = named;
-    best_time = time;
-  }
-  if (best.empty())
-    fail("member", "the program left no {} in {}. Expected it to save its model there, in $TUTTI_OUTPUT.",
-         program.output.empty() ? ".h5, .hdf5 or .keras file" : "file " + program.output, folder.string());
-  return best;
+  return find_output(folder.path(), member.spec.program, before);
 }
 
 }  // namespace tutti

@@ -13,10 +13,8 @@ namespace tutti {
 //   engines), TUTTI_TRAIN_INDICES, TUTTI_VALIDATION_INDICES (.npy files: which samples of the data's training split are for
 //   which).
 // Epochs and metrics of status.json come from a history.csv that it may write there (Keras's CSVLogger). When the interrupt
-// flag is set, the program gets SIGTERM. Error if it fails; Interrupted if it was asked to end.
-void run_program(const Member& member, const RunFolder& run, MemberStatus& status);
-
-// The Keras file that the program left in `folder`, by ProgramSpec::output. Error if there is none.
-std::filesystem::path find_output(const std::filesystem::path& folder, const ProgramSpec& program);
+// flag is set, the program gets SIGTERM. Error if it fails or leaves no file; Interrupted if it was asked to end.
+// Returns the Keras file that it left in its folder, by ProgramSpec::output; one that an earlier attempt left does not count.
+std::filesystem::path run_program(const Member& member, const RunFolder& run, MemberStatus& status);
 
 }  // namespace tutti

@@ -11,6 +11,7 @@
 #include "tutti/base/files.h"
 #include "tutti/base/interrupt.h"
 #include "tutti/base/log.h"
+#include "tutti/data/npy.h"
 
 namespace fs = std::filesystem;
 
@@ -100,6 +101,8 @@ class MembersRun {
 
   void take(MemberEnd end) {
     std::erase(running_, end.member);
+    // Its results are whole even if its process ended badly after them: it could not write its last words to a full disk.
+    if (is_done(end.member)) end.kind = MemberEnd::Kind::kDone;
     Attempts& attempts = attempts_.at(end.member);
     if (attempts.late && end.kind != MemberEnd::Kind::kDone) {
       end.kind = MemberEnd::Kind::kFailed;
@@ -115,6 +118,10 @@ class MembersRun {
       }
     }
     result_.ends.push_back(std::move(end));
+  }
+
+  bool is_done(const std::string& member) const try { return run_.member(member).result().has_value(); } catch (const Error&) {
+    return false;
   }
 
   void report_failure(const MemberEnd& end, bool late) {
@@ -168,6 +175,16 @@ bool is_alive(const MemberFolder& folder) {
   return false;
 }
 
+// False if a file of its predictions is missing or damaged: it is to write them again.
+bool has_predictions(const MemberFolder& folder) try {
+  for (const char* file : {"validation.npy", "validation_labels.npy", "test.npy", "test_labels.npy"})
+    read_npy(folder.path() / file);
+  return true;
+} catch (const Error& error) {
+  log_warning("{} is done, but {}", folder.name(), error.what());
+  return false;
+}
+
 }  // namespace
 
 RunMembersResult run_members(const RunFolder& run, const std::vector<std::string>& members, Runner& runner, ProgressView& view,
@@ -193,7 +210,7 @@ void wait_until_stopped(const RunFolder& run, const std::vector<std::string>& me
 std::vector<std::string> unfinished_members(const RunFolder& run, const std::vector<std::string>& members) {
   std::vector<std::string> unfinished;
   for (const std::string& name : members) {
-    if (!run.member(name).result()) {
+    if (!run.member(name).result() || !has_predictions(run.member(name))) {
       unfinished.push_back(name);
       continue;
     }

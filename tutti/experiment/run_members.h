@@ -31,8 +31,9 @@ RunMembersResult run_members(const RunFolder& run, const std::vector<std::string
 // Makes the process that runs the members, wherever it is, stop them and end.
 void request_cancel(const RunFolder& run);
 
-// Returns when no process trains a member any more. Error if one still does after `patience` seconds.
-void wait_until_stopped(const RunFolder& run, const std::vector<std::string>& members, double patience = 30);
+// Returns when no process trains a member any more. Error if one still does after `patience` seconds: more than the grace
+// period of a runner.
+void wait_until_stopped(const RunFolder& run, const std::vector<std::string>& members, double patience = 45);
 
 // The members that have not finished.
 std::vector<std::string> unfinished_members(const RunFolder& run, const std::vector<std::string>& members);

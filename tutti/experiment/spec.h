@@ -124,7 +124,8 @@ Spec parse_spec(const std::string& text, const std::filesystem::path& file, cons
 // "fit.epochs=2" -> {"fit.epochs", "2"}. Error for anything else.
 std::pair<std::string, std::string> parse_override(const std::string& text);
 
-// Where two specs differ: dotted path of the document, the value in each, empty where there is none.
+// Where two specs differ: dotted path of the document, the value in each, empty where there is none; also models of the same
+// name with different contents.
 struct SpecDifference {
   std::string path, first, second;
 };

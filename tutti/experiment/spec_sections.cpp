@@ -149,9 +149,19 @@ LearningRateSpec read_schedule(YamlMap& fit) {
   return schedule;
 }
 
+// The text of a value, to be parsed again. A word that would then be something else is quoted.
 std::string flow_text(const YAML::Node& node) {
-  if (node.IsScalar()) return node.Scalar();
   YAML::Emitter out;
+  if (node.IsScalar()) {
+    const std::string& text = node.Scalar();
+    try {
+      if (const YAML::Node again = YAML::Load(text); again.IsScalar() && again.Scalar() == text) return text;
+    } catch (const YAML::Exception&) {
+      // "*_best.h5" is an alias, to YAML
+    }
+    out << YAML::DoubleQuoted << text;
+    return out.c_str();
+  }
   out.SetMapFormat(YAML::Flow);
   out.SetSeqFormat(YAML::Flow);
   out << node;

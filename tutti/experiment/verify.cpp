@@ -61,7 +61,7 @@ double difference_at(const Outputs& got, const Outputs& want, const std::string&
 
 double larger(double a, double b) { return std::isnan(a) || b > a ? b : a; }
 
-std::string percent(double value) { return std::isinf(value) ? "no finite number" : fmt::format("{:.2g}", value); }
+std::string ratio_text(double value) { return std::isinf(value) ? "no finite number" : fmt::format("{:.2g}", value); }
 
 // The losses of some steps of training.
 std::vector<double> losses_of(const Spec& spec, const std::string& engine, const Dataset& data, int steps) {
@@ -121,11 +121,11 @@ std::vector<LayerDifference> compare_layers(const Model& model, Engine& engine, 
 std::string first_disagreement(const std::vector<LayerDifference>& layers, const Tolerances& tolerances) {
   for (const LayerDifference& layer : layers)
     if (layer.forward > tolerances.forward)
-      return fmt::format("{}: its output differs by {}, more than {:g}", layer.layer, percent(layer.forward),
+      return fmt::format("{}: its output differs by {}, more than {:g}", layer.layer, ratio_text(layer.forward),
                          tolerances.forward);
   for (auto layer = layers.rbegin(); layer != layers.rend(); ++layer)
     if (layer->backward > tolerances.backward)
-      return fmt::format("{}: its gradients differ by {}, more than {:g}", layer->layer, percent(layer->backward),
+      return fmt::format("{}: its gradients differ by {}, more than {:g}", layer->layer, ratio_text(layer->backward),
                          tolerances.backward);
   return "";
 }

@@ -43,10 +43,10 @@ void combine_members(RunResults& results, const Spec& spec, const std::vector<Te
       validation_labels, [&](const Tensor& labels) { return same_labels(labels, validation_labels.front()); });
   if (other == validation_labels.end()) {
     results.combination = fit_ensemble(validation, validation_labels.front(), spec.ensemble);
-  } else if (spec.ensemble.weights == WeightRule::kAccuracy && !spec.ensemble.calibrate_members &&
-             !spec.ensemble.calibrate_ensemble) {
+  } else if (!needs_one_validation_split(spec.ensemble)) {
     // Each member's accuracy is of its own validation images.
-    results.combination = {accuracy_weights(accuracies), std::vector<double>(accuracies.size(), 1.0)};
+    const std::vector<double> ones(accuracies.size(), 1.0);
+    results.combination = {accuracy_weights(spec.ensemble.weights == WeightRule::kUniform ? ones : accuracies), ones};
   } else {
     fail("report",
          "{} was validated on other images than {}. Expected ensemble: {{weights: accuracy, temperature: none}}, or the same "
@@ -62,6 +62,22 @@ void combine_members(RunResults& results, const Spec& spec, const std::vector<Te
   results.best = static_cast<std::size_t>(std::ranges::max_element(accuracies) - accuracies.begin());
   results.score = score(results.ensemble, results.labels);
   results.test = mcnemar(results.ensemble, results.members[results.best].test, results.labels);
+}
+
+void add_member(RunResults& results, MemberOutcome outcome, const Tensor& labels) {
+  const std::string& name = outcome.result.name;
+  if (results.members.empty()) {
+    results.labels = labels;
+    results.class_names = outcome.result.class_names;
+  } else {
+    const MemberOutcome& first = results.members.front();
+    if (!same_labels(labels, results.labels))
+      fail("report", "{} was tested on other images than {}. Expected the same data for all members.", name, first.result.name);
+    if (outcome.test.shape() != first.test.shape())
+      fail("report", "{} knows {} classes, {} knows {}. Expected the same classes of all members.", name,
+           outcome.test.shape()[1], first.result.name, first.test.shape()[1]);
+  }
+  results.members.push_back(std::move(outcome));
 }
 
 }  // namespace
@@ -82,23 +98,21 @@ RunResults read_results(const RunFolder& run) {
       results.missing.push_back({member.name, folder.status()});
       continue;
     }
-    const Tensor labels = read_npy(folder.path() / "test_labels.npy");
-    if (results.members.empty()) {
-      results.labels = labels;
-      results.class_names = result->class_names;
-    } else if (!same_labels(labels, results.labels)) {
-      fail("report", "{} was tested on other images than {}. Expected the same data for all members.", member.name,
-           results.members.front().result.name);
+    Tensor labels, validation;
+    MemberOutcome outcome{.result = std::move(*result), .history = folder.history()};
+    try {
+      labels = read_npy(folder.path() / "test_labels.npy");
+      validation = read_npy(folder.path() / "validation_labels.npy");
+      outcome.validation = read_npy(folder.path() / "validation.npy");
+      outcome.test = read_npy(folder.path() / "test.npy");
+      check_predictions(outcome.test, labels);
+      check_predictions(outcome.validation, validation);
+    } catch (const Error& error) {
+      results.missing.push_back({member.name, {.state = MemberState::kFailed, .error = error.what()}});
+      continue;
     }
-    validation_labels.push_back(read_npy(folder.path() / "validation_labels.npy"));
-    results.members.push_back({.result = std::move(*result),
-                               .history = folder.history(),
-                               .validation = read_npy(folder.path() / "validation.npy"),
-                               .test = read_npy(folder.path() / "test.npy")});
-    if (results.members.back().test.shape() != results.members.front().test.shape())
-      fail("report", "{} knows {} classes, {} knows {}. Expected the same classes of all members.", member.name,
-           results.members.back().test.shape()[1], results.members.front().result.name,
-           results.members.front().test.shape()[1]);
+    add_member(results, std::move(outcome), labels);
+    validation_labels.push_back(validation);
   }
   if (!results.members.empty()) combine_members(results, spec, validation_labels);
   return results;
