@@ -303,6 +303,8 @@ TEST_F(Cli, MembersMayBeProgramsAndTrainedModels) {
   const Result compared = shell("tutti compare tiny/first tiny");
   ASSERT_EQ(compared.code, 0) << compared.err;
   EXPECT_THAT(compared.out, ContainsRegex("members.include +.*theano"));
+  EXPECT_THAT(compared.out, Not(ContainsRegex("\nmodel ")));
+  EXPECT_THAT(shell("tutti compare tiny/first tiny/first").out, HasSubstr("The specs are the same."));
   EXPECT_THAT(compared.out, ContainsRegex("native-1 .*\\+0.00 +1.0000"));
   EXPECT_THAT(compared.out, HasSubstr("Both ensembles are equally accurate on 50 images."));
   EXPECT_EQ(nlohmann::json::parse(shell("tutti compare tiny/first tiny/second --json").out).at("members").size(), 3u);

@@ -158,6 +158,18 @@ TEST_F(RunMembers, AFailedMemberIsStartedAgain) {
   EXPECT_EQ(never.started.size(), 3u);
 }
 
+TEST_F(RunMembers, AMemberWhoseResultsAreThereIsDone) {
+  FakeRunner runner([](const MemberJob& job, bool) {
+    job.run.member(job.member).write_result({.name = job.member});
+    return MemberEnd{job.member, Kind::kFailed, "the process ended with exit code 1"};  // the log's disk is full
+  });
+  const auto [ends, stopped] = run_members(RunFolder(folder_), {"a"}, runner, view_, {.share = {.retries = 2}, .wait = [] {}});
+  EXPECT_THAT(names(ends, Kind::kDone), ElementsAre("a"));
+  EXPECT_EQ(runner.started.size(), 1u);
+  // Its predictions are not there, though: it would be asked again.
+  EXPECT_THAT(unfinished_members(RunFolder(folder_), {"a"}), ElementsAre("a"));
+}
+
 TEST_F(RunMembers, ADeadlineStopsAMemberAndIsNotTriedAgain) {
   const auto runner = shell("trap 'exit 130' TERM; test $2 = quick && exit 0; while :; do sleep 0.02; done");
   const RunFolder run(folder_);

@@ -52,6 +52,18 @@ TEST(Plan, RefusesUnknownHyperparametersAndRepetitions) {
   EXPECT_THROW(plan_of("{engine: [native, native]}"), Error);
 }
 
+TEST(Plan, MembersHaveTheDataThatTheEnsembleNeeds) {
+  const auto check = [](const std::string& more) {
+    check_members(
+        plan(resolve(parse_spec("model: " TUTTI_SOURCE_DIR "/examples/cifar10_cnn.yaml\ndata: shapes\n" + more, "spec.yaml"))));
+  };
+  check("members: {data.limit: [60, 80]}");
+  check("members: {data.limit: [60, 80]}\nensemble: {weights: uniform}");
+  EXPECT_THROW(check("members: {data.limit: [60, 80]}\nensemble: {weights: likelihood}"), Error);
+  EXPECT_THROW(check("members: {data.validation: [0.1, 0.2]}\nensemble: {temperature: both}"), Error);
+  EXPECT_THROW(check("members: {data.test_limit: [10, 20]}"), Error);
+}
+
 TEST(Plan, WritesDefaultsDown) {
   const Spec spec = resolve(parse_spec("model: m.yaml\ndata: shapes\n", "spec.yaml"));
   ASSERT_EQ(spec.members.size(), 2u);
@@ -109,7 +121,34 @@ TEST(Plan, RunsAProgramForEachValueOfItsEnvironment) {
   EXPECT_THAT(names_of(plan(engines)), ElementsAre("native-0", "torch-0"));
 }
 
+TEST(Plan, RowsOfOtherKindsFindAnEngine) {
+  const Spec spec =
+      resolve(parse_spec("command: [python3, -u, cifar_train.py]\ndata: cifar10\nfit: {seed: 0}\n"
+                         "members: {include: [{env.LAYERS: 3}, {model: m.yaml}, {trained: a.h5}]}\n",
+                         "spec.yaml"));
+  const std::vector<Member> members = plan(spec);
+  EXPECT_THAT(names_of(members), ElementsAre("cifar-train-0", "native-0", "a"));
+  EXPECT_EQ(members[2].engine, "native");
+  EXPECT_EQ(spec.fit.device, "cpu");
+}
+
+TEST(Plan, ValuesKeepTheirMeaning) {
+  const std::vector<Member> members = plan_of(
+      R"({engine: [native], seed: 0, env.FLAGS: ["--a #b", "x: y", "*.h5"], include: [{seed: 1, output: "*_best.h5"}]})");
+  ASSERT_EQ(members.size(), 4u);
+  EXPECT_EQ(members[0].spec.program.environment.at(0).second, "--a #b");
+  EXPECT_EQ(members[1].spec.program.environment.at(0).second, "x: y");
+  EXPECT_EQ(members[2].spec.program.environment.at(0).second, "*.h5");
+  EXPECT_EQ(members[3].spec.program.output, "*_best.h5");
+}
+
 TEST(Plan, RefusesRowsThatMakeNoSense) {
+  EXPECT_THAT(error_of("{engine: [native], exclude: [{engine: natve}]}"), HasSubstr("natve is no value of members.engine"));
+  EXPECT_THAT(error_of("{engine: native, seed: 1, include: [{seed: 1, engine: native}]}"), HasSubstr("stands twice"));
+  EXPECT_THAT(error_of("{include: [{name: '', seed: 1}]}"), HasSubstr("name must be made of letters"));
+  EXPECT_THROW(plan(resolve(parse_spec("data: shapes\nmembers: {include: [{seed: 1}]}", "spec.yaml"))), Error);
+  EXPECT_THROW(resolve(parse_spec("model: m\ndata: shapes\nfit: {engine: all}\nmembers: {include: [{seed: 1}]}", "s.yaml")),
+               Error);
   EXPECT_THAT(error_of("{engine: [native], exclude: [{sed: 1}]}"), HasSubstr("'sed' is no list of members"));
   EXPECT_THAT(error_of("{engine: [native], exclude: [{engine: native}]}"), HasSubstr("none is left"));
   EXPECT_THAT(error_of("{include: [{name: a, seed: 1}, {name: a, seed: 2}]}"), HasSubstr("two members named 'a'"));

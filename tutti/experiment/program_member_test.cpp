@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <cmath>
+#include <csignal>
 #include <fstream>
 #include <thread>
 
@@ -109,6 +111,71 @@ TEST_F(ProgramMember, FailuresAreWrittenDown) {
   EXPECT_THAT(failure_of(run_of("echo no > model.h5"), "theano-0"), HasSubstr("model.h5"));
   fs::remove_all(folder_ / "runs");
   EXPECT_THAT(failure_of(run_of("cp $THEIRS a.h5", "output: b.h5\n"), "theano-0"), HasSubstr("the program left no file b.h5"));
+}
+
+TEST_F(ProgramMember, AnEarlierAttemptsModelIsNotTaken) {
+  const RunFolder run = run_of("if test -e old_model.h5; then cp $THEIRS final.h5; else cp $THEIRS old_model.h5; exit 1; fi");
+  EXPECT_THAT(failure_of(run, "theano-0"), HasSubstr("exit code 1"));
+  ASSERT_EQ(train_member(run, "theano-0"), MemberState::kDone);
+  EXPECT_EQ(run.member("theano-0").result()->model_file, "final.h5");
+}
+
+TEST_F(ProgramMember, LeavesNobodyBehind) {
+  const RunFolder run = run_of("(sleep 100 & echo $! > child.txt; wait)& sleep 0.2; cp $THEIRS a.h5");
+  ASSERT_EQ(train_member(run, "theano-0"), MemberState::kDone);
+  const int child = std::stoi(read_file(run.member("theano-0").path() / "child.txt"));
+  // Killed; it may still have to be waited for by the system's first process.
+  std::string state;
+  for (int i = 0; i < 100 && ::kill(child, 0) == 0; ++i) {
+    std::ifstream file("/proc/" + std::to_string(child) + "/stat");
+    std::getline(file, state);
+    if (state.find(") Z ") != std::string::npos) break;
+    ::usleep(10'000);
+  }
+  EXPECT_TRUE(::kill(child, 0) != 0 || state.find(") Z ") != std::string::npos) << state;
+}
+
+TEST_F(ProgramMember, AModelOfNoProbabilitiesIsRefused) {
+  Model model = model_from_yaml(kModel, "m.yaml");
+  std::vector<Tensor> weights = model.get_weights();
+  weights.back().data<float>()[0] = NAN;
+  model.set_weights(weights);
+  model.save(folder_ / "nan.h5");
+  model_from_yaml(R"(
+layers:
+  - Input: [32, 32, 3]
+  - Flatten
+  - Dense: 10
+)",
+                  "m.yaml")
+      .save(folder_ / "logits.h5");
+  const Spec spec = resolve(
+      parse_spec(std::string("members: {include: [{trained: nan.h5}, {trained: logits.h5}]}") + kData, folder_ / "spec.yaml"));
+  const RunFolder run = write_run(spec, folder_ / "runs", "r");
+  EXPECT_THAT(failure_of(run, "nan"), HasSubstr("the model gives nan for a class. Expected probabilities"));
+  EXPECT_THAT(failure_of(run, "logits"), HasSubstr("Expected probabilities"));
+}
+
+TEST_F(ProgramMember, ARunKnowsItsMembersByTheSameNames) {
+  write_file_atomically(folder_ / "a.yaml", kModel);
+  write_file_atomically(folder_ / "spec.yaml", kModel);  // a name that the run needs itself
+  write_file_atomically(folder_ / "one.sh", "exit 1");
+  write_file_atomically(folder_ / "two.sh", "exit 2");
+  for (const char* text : {"model: a.yaml\nmembers: {model: [a.yaml, spec.yaml], seed: 1}",
+                           "members: {command: [[sh, one.sh], [sh, two.sh]], seed: 1}\ncommand: [sh, one.sh]",
+                           "model: a.yaml\nmembers: {seed: 1, include: [{trained: theirs.h5}]}"}) {
+    const Spec spec = resolve(parse_spec(std::string(text) + kData, folder_ / "names.yaml"));
+    const RunFolder run = write_run(spec, folder_ / "runs", "");
+    const std::vector<Member> members = plan(spec_of_run(run));
+    if (std::string(text).find("spec.yaml") == std::string::npos) {
+      EXPECT_EQ(names_of(members), names_of(plan(spec))) << text;
+    }
+    check_members(members);
+    for (const Member& member : members)
+      if (member.kind() == MemberKind::kProgram) {
+        EXPECT_TRUE(fs::path(member.spec.program.command[1]).is_absolute()) << text;
+      }
+  }
 }
 
 TEST_F(ProgramMember, IsAskedToStop) {

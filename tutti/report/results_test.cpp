@@ -112,6 +112,15 @@ TEST_F(ResultsTest, IsAReportWithoutAnyMember) {
   EXPECT_TRUE(fs::exists(folder_ / "ensemble/report.html"));
 }
 
+TEST_F(ResultsTest, GoesOnWithoutDamagedPredictions) {
+  write_member("native", 0.9, {1.f, 0.f, 1.f, 0.f, 1.f, 0.f, 0.f, 1.f});
+  write_member("torch", 0.3, {1.f, 0.f, 1.f, 0.f, 1.f, 0.f, 0.f, 1.f});
+  write_file_atomically(folder_ / "members/torch-1/test.npy", read_file(folder_ / "members/torch-1/test.npy").substr(0, 90));
+  const RunResults results = read_results(run());
+  EXPECT_EQ(results.members.size(), 1u);
+  EXPECT_THAT(verdict(results), HasSubstr("torch-1 is not in it: failed"));
+}
+
 TEST_F(ResultsTest, RefusesMembersOfDifferentTestSplits) {
   write_member("native", 0.9, {1.f, 0.f, 1.f, 0.f, 1.f, 0.f, 0.f, 1.f});
   write_member("torch", 0.9, {1.f, 0.f, 1.f, 0.f, 1.f, 0.f, 0.f, 1.f}, {0, 0, 0, 1});
