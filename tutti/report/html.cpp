@@ -27,7 +27,7 @@ std::string tiles(const RunResults& results) {
   const std::size_t planned = results.members.size() + results.missing.size();
   std::string html = "<dl class=\"tiles\">\n";
   html += tile("ensemble", percent_text(results.score.accuracy) + " %", interval(results.score));
-  html += tile("best member: " + best.result.name, percent_text(best.score.accuracy) + " %", interval(best.score));
+  html += tile("best member", percent_text(best.score.accuracy) + " %", best.result.name + ", " + interval(best.score));
   html += tile("members", fmt::format("{} of {}", results.members.size(), planned), "weights by " + results.weights);
   html += tile("test images", std::to_string(results.score.samples), fmt::format("{} classes", results.ensemble.shape()[1]));
   return html + "</dl>\n";
@@ -60,9 +60,9 @@ std::string environment_section(const RunResults& results) {
 // Links to the sections that are there.
 std::string navigation(const std::string& sections) {
   constexpr std::pair<const char*, const char*> kLinks[] = {
-      {"members", "Members"}, {"accuracies", "Accuracies"}, {"curves", "Curves"},
-      {"classes", "Classes"}, {"confusion", "Confusions"},  {"reliability", "Reliability"},
-      {"diversity", "Alike"}, {"hard", "Hard pictures"},    {"environment", "Environment"}};
+      {"members", "Members"},     {"accuracies", "Accuracies"}, {"curves", "Curves"},
+      {"classes", "Classes"},     {"confusion", "Confusions"},  {"reliability", "Reliability"},
+      {"diversity", "Diversity"}, {"hard", "Hard pictures"},    {"environment", "Environment"}};
   std::string html = "<nav>";
   for (const auto& [id, name] : kLinks)
     if (sections.find(fmt::format("<section id=\"{}\">", id)) != std::string::npos)

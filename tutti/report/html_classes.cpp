@@ -125,7 +125,7 @@ std::string confusion_section(const RunResults& results) {
     std::string members;
     for (const MemberOutcome& member : results.members)
       members += fmt::format("<h3>{}</h3>\n{}", escape_html(member.result.name), confusion_html(results, member.test));
-    body += details("The members'", members);
+    body += details("Confusions of each member", members);
   }
   return section("confusion", "Confusions", body);
 }
@@ -142,7 +142,7 @@ std::string reliability_section(const RunResults& results) {
     (i < kFewMembers ? first : rest) += reliability_figure(member.result.name, member.test, results, member.score);
   }
   body += "<div class=\"figures small\">\n" + first + "</div>\n";
-  if (!rest.empty()) body += details("The other members'", "<div class=\"figures small\">\n" + rest + "</div>\n");
+  if (!rest.empty()) body += details("The other members", "<div class=\"figures small\">\n" + rest + "</div>\n");
   return section("reliability", "Reliability", body);
 }
 

@@ -227,7 +227,7 @@ std::string accuracies_section(const RunResults& results) {
   };
   row("ensemble", results.score, true);
   for (const std::size_t i : order) row(results.members[i].result.name, results.members[i].score, false);
-  html += fmt::format("<tr><th></th><td>{}</td><td class=\"number\">%</td></tr>\n</tbody></table>\n", svg_ticks(axis));
+  html += fmt::format("<tr><th></th><td>{}</td><td></td></tr>\n</tbody></table>\n", svg_ticks(axis));
   return section("accuracies", "Test accuracies",
                  note("Each with its 95 % interval; the dashed line is the ensemble's accuracy.") + html);
 }
@@ -252,8 +252,8 @@ std::string diversity_section(const RunResults& results) {
   if (results.members.size() < 2) return "";
   const Diversity pairs = diversity_of(results);
   std::string body = note(
-      "An ensemble gains from members that are wrong on different images. Left: the share of test images where one of two "
-      "members is right and the other wrong. Right: where both are wrong; on the diagonal a member's own error.");
+      "An ensemble gains from members that are wrong on different images. Disagreement: the share of test images where one of "
+      "two members is right and the other wrong. Both wrong: where neither is right; on the diagonal a member's own error.");
   body += fmt::format(
       "<div class=\"pairs\"><figure><figcaption>disagreement</figcaption>{}</figure>"
       "<figure><figcaption>both wrong</figcaption>{}</figure></div>\n",

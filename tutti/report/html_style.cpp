@@ -46,7 +46,7 @@ table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 th, td { padding: .3rem .6rem; border-bottom: 1px solid var(--line); text-align: left; white-space: nowrap; }
 th { font-weight: 600; } thead th { color: var(--quiet); font-size: .86em; vertical-align: bottom; }
 tbody th { font-weight: 400; } .number { text-align: right; } .best { font-weight: 700; }
-tr.ensemble th, tr.ensemble td { font-weight: 600; } tr.ensemble .best { font-weight: 800; }
+tr.ensemble th, .dotplot tr.ensemble td, .card tr.ensemble td { font-weight: 600; }
 .members tr.ensemble > * { border-top: 2px solid var(--quiet); background: var(--panel); }
 .index { color: var(--quiet); display: inline-block; min-width: 1.6em; }
 .scroll tbody th, .scroll thead th:first-child { position: sticky; left: 0; background: var(--paper); z-index: 1; }
@@ -80,11 +80,13 @@ svg { display: block; overflow: visible; } svg text { fill: var(--quiet); font-s
 .card img { display: block; width: 8rem; height: auto; image-rendering: pixelated; border-radius: 3px; margin: 0 auto .4rem; }
 .card figcaption { display: flex; justify-content: space-between; gap: .5rem; } .card figcaption .note { margin: 0; }
 .card table { width: 100%; font-size: .86em; } .card th, .card td { padding: .08rem .2rem; border: 0; white-space: normal; }
-.card th { color: var(--quiet); } .card tr.ensemble > * { border-top: 1px solid var(--line); color: var(--ink); }
+.card td.number { white-space: nowrap; } .card th { color: var(--quiet); } .card tr.ensemble > * { border-top: 1px solid var(--line); color: var(--ink); }
 .card tr.right td:nth-child(2)::after { content: " ✓"; color: var(--c2); font-weight: 700; }
 @media (max-width: 520px) {
   body { padding: 1.2rem .8rem 3rem; } .chart text { font-size: 15px; } th, td { padding: .25rem .45rem; }
-  .cards { grid-template-columns: repeat(auto-fill, minmax(min(100%, 9.5rem), 1fr)); gap: .6rem; } .card { padding: .5rem; }
+  .cards { grid-template-columns: 1fr; gap: .6rem; }
+  .card { display: grid; grid-template-columns: 7rem 1fr; grid-template-rows: auto 1fr; column-gap: .7rem; padding: .5rem; }
+  .card img { width: 100%; grid-row: 1 / 3; } .figures.small { grid-template-columns: 1fr 1fr; gap: 1rem .6rem; }
   .dotplot td:nth-child(2) { padding: 0 .4rem; } .dotplot th { max-width: 7rem; }
 }
 @media print {
