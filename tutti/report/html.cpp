@@ -21,7 +21,7 @@ std::string tile(const std::string& name, const std::string& value, const std::s
 
 std::string tiles(const RunResults& results) {
   const auto interval = [](const Score& score) {
-    return fmt::format("{}–{} %", percent_text(score.interval.low), percent_text(score.interval.high));
+    return fmt::format("{}\u2060–\u2060{}\u00a0%", percent_text(score.interval.low), percent_text(score.interval.high));
   };
   const MemberOutcome& best = results.members[results.best];
   const std::size_t planned = results.members.size() + results.missing.size();

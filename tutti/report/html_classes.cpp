@@ -21,7 +21,7 @@ std::int64_t sum_of(const std::vector<std::int64_t>& row) {
 }
 
 Matrix confusion_table(const RunResults& results, const Counts& counts) {
-  Matrix matrix{.corner = "true \\ predicted", .upright = counts.size() > 6};
+  Matrix matrix{.corner = "true \\ predicted"};
   std::int64_t most_wrong = 1;
   for (std::size_t i = 0; i < counts.size(); ++i)
     for (std::size_t j = 0; j < counts.size(); ++j)
@@ -41,10 +41,12 @@ Matrix confusion_table(const RunResults& results, const Counts& counts) {
 }
 
 std::string confusions_list(const RunResults& results, const Counts& counts) {
+  const std::vector<Confusion> entries = largest_confusions(counts, 20);
+  if (entries.empty()) return note("No image is taken for another class.");
   std::string html =
       "<table class=\"list\"><thead><tr><th>true class</th><th>predicted as</th><th class=\"number\">images</th>"
       "<th class=\"number\">of the class</th></tr></thead>\n<tbody>\n";
-  for (const Confusion& entry : largest_confusions(counts, 20))
+  for (const Confusion& entry : entries)
     html += fmt::format("<tr><td>{}</td><td>{}</td><td class=\"number\">{}</td><td class=\"number\">{} %</td></tr>\n",
                         escape_html(class_name(results, entry.truth)), escape_html(class_name(results, entry.predicted)),
                         entry.samples, percent_text(static_cast<double>(entry.samples) / static_cast<double>(entry.of), 1));
@@ -113,7 +115,7 @@ std::string classes_section(const RunResults& results) {
   }
   return section("classes", "Accuracy of each class",
                  note("In percent of the class's test images; the best of a row is bold.") +
-                     scrolling(matrix_html(matrix), whole.size() > static_cast<std::size_t>(kMatrixClasses)));
+                     scrolling(matrix_html(matrix), whole.size() > kTallRows));
 }
 
 std::string confusion_section(const RunResults& results) {

@@ -86,20 +86,6 @@ std::vector<Column> columns_of(const RunResults& results) {
   std::vector<Column> columns = varying_columns(results);
   const auto percent = [](double share) { return percent_text(share); };
   const auto number = [](double value) { return number_text(value); };
-  columns.push_back(column_of(results, "epochs", [](const MemberOutcome& m) { return std::to_string(m.result.epochs); }));
-  columns.push_back(
-      column_of(results, "images/s", [](const MemberOutcome& m) { return number_text(m.result.images_per_second, 0); }));
-  columns.push_back(column_of(results, "memory MiB", [](const MemberOutcome& m) {
-    return number_text(static_cast<double>(m.result.peak_memory) / (1 << 20), 0);
-  }));
-  columns.push_back(
-      column_of(results, "validation %", [](const MemberOutcome& m) { return percent_text(m.result.validation.accuracy); }));
-  columns.push_back(column_of(
-      results, "weight", [](const MemberOutcome& m) { return number_text(m.weight, 3); }, "1.000"));
-  if (is_calibrated(results))
-    columns.push_back(column_of(
-        results, "temperature", [](const MemberOutcome& m) { return number_text(m.temperature, 3); },
-        number_text(results.combination.temperature, 3)));
   columns.push_back(score_column(
       results, "test %", [](const Score& s) { return s.accuracy; }, percent, 1));
   columns.push_back(column_of(
@@ -110,6 +96,20 @@ std::vector<Column> columns_of(const RunResults& results) {
       results, "Brier", [](const Score& s) { return s.brier; }, number, -1));
   columns.push_back(score_column(
       results, "ECE %", [](const Score& s) { return s.calibration_error; }, percent, -1));
+  columns.push_back(
+      column_of(results, "validation %", [](const MemberOutcome& m) { return percent_text(m.result.validation.accuracy); }));
+  columns.push_back(column_of(
+      results, "weight", [](const MemberOutcome& m) { return number_text(m.weight, 3); }, "1.000"));
+  if (is_calibrated(results))
+    columns.push_back(column_of(
+        results, "temperature", [](const MemberOutcome& m) { return number_text(m.temperature, 3); },
+        number_text(results.combination.temperature, 3)));
+  columns.push_back(column_of(results, "epochs", [](const MemberOutcome& m) { return std::to_string(m.result.epochs); }));
+  columns.push_back(
+      column_of(results, "images/s", [](const MemberOutcome& m) { return number_text(m.result.images_per_second, 0); }));
+  columns.push_back(column_of(results, "memory MiB", [](const MemberOutcome& m) {
+    return number_text(static_cast<double>(m.result.peak_memory) / (1 << 20), 0);
+  }));
   return columns;
 }
 
@@ -192,7 +192,7 @@ std::string pairs_html(const RunResults& results, const std::vector<std::vector<
                         ? MatrixCell{}
                         : MatrixCell{percent_text(values[i][j], 1), shade(diagonal ? 'w' : 'r', 0.7 * values[i][j] / most)});
   }
-  return scrolling(matrix_html(matrix), values.size() > 20);
+  return scrolling(matrix_html(matrix), values.size() > kTallRows);
 }
 
 }  // namespace
@@ -200,7 +200,7 @@ std::string pairs_html(const RunResults& results, const std::vector<std::vector<
 std::string members_section(const RunResults& results) {
   std::string body;
   if (!results.members.empty()) {
-    body += scrolling(members_html(results), results.members.size() > 30);
+    body += scrolling(members_html(results), results.members.size() > kTallRows);
     body += note(fmt::format(
         "Weights{} come from the validation split ({} images), all other scores from the test split ({} images). The interval "
         "is Wilson's; ECE is the expected calibration error. The best of each score is bold.",
@@ -227,9 +227,10 @@ std::string accuracies_section(const RunResults& results) {
   };
   row("ensemble", results.score, true);
   for (const std::size_t i : order) row(results.members[i].result.name, results.members[i].score, false);
-  html += fmt::format("<tr><th></th><td>{}</td><td></td></tr>\n</tbody></table>\n", svg_ticks(axis));
+  html += fmt::format("</tbody>\n<tfoot><tr><th></th><td>{}</td><td></td></tr></tfoot></table>\n", svg_ticks(axis));
   return section("accuracies", "Test accuracies",
-                 note("Each with its 95 % interval; the dashed line is the ensemble's accuracy.") + html);
+                 note("Each with its 95 % interval; the dashed line is the ensemble's accuracy.") +
+                     scrolling(html, results.members.size() > kTallRows));
 }
 
 std::string curves_section(const RunResults& results) {
@@ -244,8 +245,9 @@ std::string curves_section(const RunResults& results) {
   if (figures.empty()) return "";
   const bool few = results.members.size() <= kFewMembers;
   return section("curves", "Curves",
-                 note(few ? "Full lines: validation. Dashed: training." : "Validation, a colour an engine.") +
-                     legend_html(legend) + "<div class=\"figures\">\n" + figures + "</div>\n");
+                 note(few ? "Full lines: validation. Dashed: training." : "Validation; each engine has its colour.") +
+                     legend_html(legend) + fmt::format("<div class=\"figures{}\">\n", few ? "" : " many") + figures +
+                     "</div>\n");
 }
 
 std::string diversity_section(const RunResults& results) {

@@ -28,8 +28,10 @@ std::string details(const std::string& summary, const std::string& html) {
 }
 
 std::string matrix_html(const Matrix& matrix) {
-  std::string html = fmt::format("<table class=\"matrix{}\">\n<thead><tr><th>{}</th>", matrix.upright ? " upright" : "",
-                                 escape_html(matrix.corner));
+  const std::size_t letters = matrix.columns.empty() ? 0 : std::ranges::max(matrix.columns, {}, &std::string::size).size();
+  const bool upright = letters > 12 || (matrix.columns.size() > 6 && letters > 5);
+  std::string html =
+      fmt::format("<table class=\"matrix{}\">\n<thead><tr><th>{}</th>", upright ? " upright" : "", escape_html(matrix.corner));
   for (const std::string& column : matrix.columns) html += fmt::format("<th><span>{}</span></th>", escape_html(column));
   html += "</tr></thead>\n<tbody>\n";
   for (std::size_t i = 0; i < matrix.rows.size(); ++i) {

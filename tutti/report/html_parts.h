@@ -16,6 +16,9 @@ std::string percent_text(double share, int digits = 2);
 // "0.1234"; "–" for what is no number.
 std::string number_text(double value, int digits = 4);
 
+// A table of more rows scrolls in its own place.
+constexpr std::size_t kTallRows = 30;
+
 // <h2> with an anchor, <section> around it. `body` is HTML.
 std::string section(const std::string& id, const std::string& title, const std::string& body);
 // A paragraph of plain text below a title.
@@ -35,8 +38,8 @@ struct Matrix {
   std::string corner;
   std::vector<std::string> rows, columns;
   std::vector<std::vector<MatrixCell>> cells;
-  bool upright = false;  // long names of columns are written from bottom to top
 };
+// Long names of columns are written from bottom to top.
 std::string matrix_html(const Matrix& matrix);
 
 // The class of a shade: "r1" ... "r9" for what is right (blue), "w1" ... "w9" for what is wrong (orange), "" for nothing.

@@ -51,10 +51,13 @@ tr.ensemble th, .dotplot tr.ensemble td, .card tr.ensemble td { font-weight: 600
 .index { color: var(--quiet); display: inline-block; min-width: 1.6em; }
 .scroll tbody th, .scroll thead th:first-child { position: sticky; left: 0; background: var(--paper); z-index: 1; }
 .tall thead th { position: sticky; top: 0; background: var(--paper); z-index: 1; } .tall thead th:first-child { z-index: 2; }
+.tall tr.ensemble > *, .tall tfoot tr > * { position: sticky; bottom: 0; z-index: 1; background: var(--paper); }
+.tall .dotplot tr.ensemble > * { bottom: auto; top: 0; } .tall tr.ensemble th { z-index: 2; }
 .matrix td { text-align: right; min-width: 2.9rem; border: 1px solid var(--line); padding: .22rem .45rem; }
 .matrix thead th { text-align: right; padding: .22rem .45rem; } .matrix thead th:first-child { text-align: left; }
 .upright thead th:not(:first-child) { height: 1px; text-align: left; }
-.upright thead span { writing-mode: vertical-rl; transform: rotate(180deg); display: inline-block; max-height: 9rem; }
+.upright thead span { writing-mode: vertical-rl; transform: rotate(180deg); display: inline-block; max-height: 12rem;
+  overflow: hidden; text-overflow: ellipsis; }
 td[style] { background: linear-gradient(var(--accent), var(--accent)) left bottom / var(--bar) 3px no-repeat; }
 table.facts td:first-child { color: var(--quiet); } table.facts td { white-space: normal; vertical-align: top; }
 .dotplot { width: 100%; max-width: 54rem; } .dotplot th, .dotplot td { border: 0; padding: 0 .5rem; }
@@ -70,7 +73,7 @@ svg { display: block; overflow: visible; } svg text { fill: var(--quiet); font-s
 .reference { stroke: var(--c1); stroke-dasharray: 3 3; stroke-opacity: .7; }
 .diagonal { stroke: var(--ink); stroke-dasharray: 4 4; stroke-opacity: .8; }
 .bin rect { fill: var(--accent); fill-opacity: .45; } .bin circle { fill: var(--ink); } .bin.faint { opacity: .3; }
-.chart { width: 100%; height: auto; }
+.chart { width: 100%; height: auto; } .many g g { stroke-width: 1px; stroke-opacity: .45; }
 .figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 26rem), 1fr)); gap: 1.4rem; }
 .figures.small { grid-template-columns: repeat(auto-fill, minmax(min(100%, 13.5rem), 1fr)); }
 .reliability { width: 100%; max-width: 17rem; height: auto; }
@@ -91,7 +94,7 @@ svg { display: block; overflow: visible; } svg text { fill: var(--quiet); font-s
 }
 @media print {
   body { max-width: none; padding: 0; font-size: 11px; } nav { display: none; } section { border: 0; margin-top: 1rem; }
-  .scroll, .scroll.tall { overflow: visible; max-height: none; } .scroll th { position: static !important; }
+  .scroll, .scroll.tall { overflow: visible; max-height: none; } .scroll th, .scroll td { position: static !important; }
   th, td { padding: .12rem .3rem; } figure, .card, tr { break-inside: avoid; } h2, h3 { break-after: avoid; }
   * { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
 }
