@@ -54,7 +54,7 @@ std::string environment_section(const RunResults& results) {
   for (const auto& [name, value] : results.environment) add(name, value);
   if (!seeds.empty()) add(seeds.size() == 1 ? "seed" : "seeds", fmt::format("{}", fmt::join(seeds, ", ")));
   if (rows.empty()) return "";
-  return section("environment", "Environment", "<table class=\"facts\"><tbody>\n" + rows + "</tbody></table>\n");
+  return section("environment", "Environment", "<table class=\"environment\"><tbody>\n" + rows + "</tbody></table>\n");
 }
 
 // Links to the sections that are there.

@@ -59,7 +59,7 @@ tr.ensemble th, .dotplot tr.ensemble td, .card tr.ensemble td { font-weight: 600
 .upright thead span { writing-mode: vertical-rl; transform: rotate(180deg); display: inline-block; max-height: 12rem;
   overflow: hidden; text-overflow: ellipsis; }
 td[style] { background: linear-gradient(var(--accent), var(--accent)) left bottom / var(--bar) 3px no-repeat; }
-table.facts td:first-child { color: var(--quiet); } table.facts td { white-space: normal; vertical-align: top; }
+.environment td:first-child { color: var(--quiet); } .environment td { white-space: normal; vertical-align: top; }
 .dotplot { width: 100%; max-width: 54rem; } .dotplot th, .dotplot td { border: 0; padding: 0 .5rem; }
 .dotplot th { width: 1%; max-width: 14rem; overflow: hidden; text-overflow: ellipsis; } .dotplot td.number { width: 1%; }
 .dotplot td:nth-child(2) { padding: 0 1rem; min-width: 8rem; }
