@@ -5,6 +5,7 @@
 #include <stdexcept>
 #include <vector>
 
+#include "tutti/base/base64.h"
 #include "tutti/base/error.h"
 #include "tutti/base/files.h"
 #include "tutti/base/parallel.h"
@@ -70,6 +71,19 @@ TEST(Files, AreWholeOrAbsent) {
   EXPECT_THROW(read_file(folder / "missing"), Error);
   EXPECT_THROW(read_file(folder), Error);
   std::filesystem::remove_all(folder);
+}
+
+// The vectors of RFC 4648, section 10.
+TEST(Base64, MatchesTheRfc) {
+  const std::vector<std::pair<std::string, std::string>> vectors = {{"", ""},
+                                                                    {"f", "Zg=="},
+                                                                    {"fo", "Zm8="},
+                                                                    {"foo", "Zm9v"},
+                                                                    {"foob", "Zm9vYg=="},
+                                                                    {"fooba", "Zm9vYmE="},
+                                                                    {"foobar", "Zm9vYmFy"}};
+  for (const auto& [bytes, text] : vectors) EXPECT_EQ(base64(bytes), text);
+  EXPECT_EQ(base64(std::string("\xFF\xFE\x00", 3)), "//4A");
 }
 
 }  // namespace

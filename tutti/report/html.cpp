@@ -1,85 +1,87 @@
 #include "tutti/report/html.h"
 
+#include <set>
+
 #include <fmt/format.h>
 
-#include "tutti/report/plots.h"
+#include "tutti/report/hard_images.h"
+#include "tutti/report/html_classes.h"
+#include "tutti/report/html_members.h"
+#include "tutti/report/html_parts.h"
+#include "tutti/report/html_style.h"
 #include "tutti/report/tables.h"
 
 namespace tutti {
 namespace {
 
-constexpr const char* kStyle = R"(
-body { font: 15px/1.5 system-ui, sans-serif; color: #222; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
-h1 { margin-bottom: 0; } .facts { color: #666; margin-top: 0; }
-table { border-collapse: collapse; margin: 1rem 0; font-variant-numeric: tabular-nums; }
-th, td { padding: .25rem .7rem; border-bottom: 1px solid #ddd; text-align: left; white-space: nowrap; }
-.number { text-align: right; } tr.ensemble { font-weight: 600; border-top: 2px solid #888; }
-.wide { overflow-x: auto; } svg { max-width: 100%; height: auto; } .verdict { font-size: 1.1em; }
-)";
-
-std::string members_html(const RunResults& results) {
-  std::string rows;
-  const auto row = [&](const char* kind, const std::vector<std::string>& cells) {
-    rows += fmt::format("<tr class=\"{}\">", kind);
-    for (std::size_t i = 0; i < cells.size(); ++i)
-      rows += fmt::format("<td{}>{}</td>", i > 0 ? " class=\"number\"" : "", escape_html(cells[i]));
-    rows += "</tr>\n";
-  };
-  const auto scores = [](const Score& score) {
-    return std::vector<std::string>{fmt::format("{:.2f} %", 100 * score.accuracy),
-                                    fmt::format("{:.2f}–{:.2f} %", 100 * score.interval.low, 100 * score.interval.high),
-                                    fmt::format("{:.4f}", score.log_loss), fmt::format("{:.4f}", score.brier)};
-  };
-  for (const MemberOutcome& member : results.members) {
-    std::vector<std::string> cells = {member.result.name,
-                                      std::to_string(member.result.epochs),
-                                      fmt::format("{:.0f}", member.result.images_per_second),
-                                      fmt::format("{:.0f} MiB", static_cast<double>(member.result.peak_memory) / (1 << 20)),
-                                      fmt::format("{:.2f} %", 100 * member.result.validation.accuracy),
-                                      fmt::format("{:.3f}", member.weight)};
-    for (const std::string& cell : scores(member.score)) cells.push_back(cell);
-    row("member", cells);
-  }
-  std::vector<std::string> cells = {"ensemble", "", "", "", "", "1.000"};
-  for (const std::string& cell : scores(results.score)) cells.push_back(cell);
-  row("ensemble", cells);
-  std::string header;
-  for (const char* name : {"member", "epochs", "images/s", "memory", "val accuracy", "weight", "test accuracy", "95 % interval",
-                           "log loss", "Brier"})
-    header += fmt::format("<th>{}</th>", name);
-  return fmt::format("<div class=\"wide\"><table>\n<thead><tr>{}</tr></thead>\n<tbody>\n{}</tbody></table></div>\n", header,
-                     rows);
+std::string tile(const std::string& name, const std::string& value, const std::string& detail) {
+  return fmt::format("<div><dt>{}</dt><dd>{}<small>{}</small></dd></div>\n", escape_html(name), escape_html(value),
+                     escape_html(detail));
 }
 
-std::string environment_html(const RunResults& results) {
-  Table table({"", ""});
-  for (const auto& [name, value] : results.environment) table.add({name, value});
-  return table.html();
+std::string tiles(const RunResults& results) {
+  const auto interval = [](const Score& score) {
+    return fmt::format("{}\u2060–\u2060{}\u00a0%", percent_text(score.interval.low), percent_text(score.interval.high));
+  };
+  const MemberOutcome& best = results.members[results.best];
+  const std::size_t planned = results.members.size() + results.missing.size();
+  std::string html = "<dl class=\"tiles\">\n";
+  html += tile("ensemble", percent_text(results.score.accuracy) + " %", interval(results.score));
+  html += tile("best member", percent_text(best.score.accuracy) + " %", best.result.name + ", " + interval(best.score));
+  html += tile("members", fmt::format("{} of {}", results.members.size(), planned), "weights by " + results.weights);
+  html += tile("test images", std::to_string(results.score.samples), fmt::format("{} classes", results.ensemble.shape()[1]));
+  return html + "</dl>\n";
+}
+
+std::string head(const RunResults& results) {
+  const std::string title = escape_html(results.experiment);
+  return fmt::format(
+      "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>{0}</title>\n"
+      "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
+      "<meta name=\"color-scheme\" content=\"light dark\">\n<style>{1}</style></head><body>\n<header>\n<h1>{0}</h1>\n"
+      "<p class=\"facts\">run {2} · model {3} · data {4} · weights by {5}</p>\n<p class=\"verdict\">{6}</p>\n",
+      title, report_style(), escape_html(results.run), escape_html(results.model), escape_html(results.data),
+      escape_html(results.weights), escape_html(verdict(results)));
+}
+
+std::string environment_section(const RunResults& results) {
+  std::set<std::uint64_t> seeds;
+  for (const MemberOutcome& member : results.members) seeds.insert(member.result.seed);
+  std::string rows;
+  const auto add = [&](const std::string& name, const std::string& value) {
+    rows += fmt::format("<tr><td>{}</td><td>{}</td></tr>\n", escape_html(name), escape_html(value));
+  };
+  for (const auto& [name, value] : results.environment) add(name, value);
+  if (!seeds.empty()) add(seeds.size() == 1 ? "seed" : "seeds", fmt::format("{}", fmt::join(seeds, ", ")));
+  if (rows.empty()) return "";
+  return section("environment", "Environment", "<table class=\"environment\"><tbody>\n" + rows + "</tbody></table>\n");
+}
+
+// Links to the sections that are there.
+std::string navigation(const std::string& sections) {
+  constexpr std::pair<const char*, const char*> kLinks[] = {
+      {"members", "Members"},     {"accuracies", "Accuracies"}, {"curves", "Curves"},
+      {"classes", "Classes"},     {"confusion", "Confusions"},  {"reliability", "Reliability"},
+      {"diversity", "Diversity"}, {"hard", "Hard pictures"},    {"environment", "Environment"}};
+  std::string html = "<nav>";
+  for (const auto& [id, name] : kLinks)
+    if (sections.find(fmt::format("<section id=\"{}\">", id)) != std::string::npos)
+      html += fmt::format("<a href=\"#{}\">{}</a>", id, name);
+  return html + "</nav>\n";
 }
 
 }  // namespace
 
-std::string report_html(const RunResults& results) {
-  const std::string title = escape_html(results.experiment);
-  std::string html = fmt::format(
-      "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>{}</title>\n"
-      "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
-      "<style>{}</style></head><body>\n<h1>{}</h1>\n",
-      title, kStyle, title);
-  html += fmt::format("<p class=\"facts\">run {} · model {} · data {} · weights by {}</p>\n", escape_html(results.run),
-                      escape_html(results.model), escape_html(results.data), escape_html(results.weights));
-  html += fmt::format("<p class=\"verdict\">{}</p>\n", escape_html(verdict(results)));
+std::string report_html(const RunResults& results, const Dataset& test) {
+  std::string sections;
+  if (!results.members.empty() || !results.missing.empty()) sections += members_section(results);
   if (!results.members.empty()) {
-    html += "<h2>Members and ensemble</h2>\n" + members_html(results);
-    html += fmt::format(
-        "<p>Weights come from the validation split ({} images); the other scores from the test split ({} images)."
-        "</p>\n<h2>Curves</h2>\n",
-        results.members.front().result.validation.samples, results.score.samples);
-    for (const char* metric : {"loss", "accuracy"})
-      if (const std::vector<Curve> curves = curves_of(results, metric); !curves.empty()) html += svg_plot(metric, curves);
+    sections += accuracies_section(results) + curves_section(results) + classes_section(results) + confusion_section(results) +
+                reliability_section(results) + diversity_section(results) + hard_images_section(results, test);
   }
-  html += "<h2>Environment</h2>\n" + environment_html(results);
-  return html + "</body></html>\n";
+  sections += environment_section(results);
+  return head(results) + (results.members.empty() ? "" : tiles(results)) + navigation(sections) + "</header>\n<main>\n" +
+         sections + "</main>\n</body></html>\n";
 }
 
 }  // namespace tutti

@@ -3,10 +3,12 @@
 
 #include <string>
 
+#include "tutti/data/dataset.h"
 #include "tutti/report/results.h"
 
 namespace tutti {
 
-std::string report_html(const RunResults& results);
+// test: the samples that results.labels belong to, of which some are shown; empty if they are not at hand.
+std::string report_html(const RunResults& results, const Dataset& test);
 
 }  // namespace tutti

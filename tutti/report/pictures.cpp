@@ -13,13 +13,15 @@
 namespace tutti {
 namespace {
 
-// A picture is easy to see from about this width on; 10 letters of a caption fit below it.
+// A picture is easy to see from about this width on.
 constexpr std::int64_t kMinImageWidth = 128;
-constexpr std::int64_t kGap = 8;  // between cells, and around the sheet
+constexpr std::int64_t kMaxLetters = 24;  // of a caption
+constexpr std::int64_t kGap = 8;          // between cells, and around the sheet
 constexpr std::uint8_t kPaper = 255, kInk = 32;
 
 // Our own letters, 5 x 9: seven rows above the line and two below it. Bit 4 is the leftmost pixel.
-constexpr std::int64_t kGlyphWidth = 5, kGlyphHeight = 9, kGlyphAdvance = 6, kFontScale = 2;
+constexpr std::int64_t kGlyphWidth = 5, kGlyphHeight = 9, kFontScale = 2;
+constexpr std::int64_t kAdvance = (kGlyphWidth + 1) * kFontScale;
 struct Glyph {
   char letter;
   std::array<std::uint8_t, kGlyphHeight> rows;
@@ -96,7 +98,6 @@ class Sheet {
   }
   // Centred in `width`; what does not fit is left out.
   void caption(std::int64_t top, std::int64_t left, std::int64_t width, std::string_view text) {
-    constexpr std::int64_t kAdvance = kGlyphAdvance * kFontScale;
     text = text.substr(0, static_cast<std::size_t>(width / kAdvance));
     left += (width - static_cast<std::int64_t>(text.size()) * kAdvance) / 2;
     for (const char letter : text) {
@@ -115,7 +116,26 @@ class Sheet {
   std::int64_t width_;
 };
 
-// As uint8 (h, w, c).
+std::string caption_of(const Dataset& data, std::int64_t index) {
+  if (!data.has_labels()) return {};
+  const std::int64_t label = data.label(index);
+  return data.class_names().empty() ? std::to_string(label) : data.class_names()[static_cast<std::size_t>(label)];
+}
+
+std::vector<std::string> captions_of(const Dataset& data, std::int64_t count) {
+  std::vector<std::string> captions;
+  for (std::int64_t i = 0; i < count; ++i) captions.push_back(caption_of(data, i));
+  return captions;
+}
+
+}  // namespace
+
+bool has_images(const Dataset& data) {
+  const Shape shape = data.sample_shape();
+  const bool is_image = shape.rank() == 2 || (shape.rank() == 3 && (shape[2] == 1 || shape[2] == 3));
+  return is_image && !data.empty() && shape.elements() > 0;
+}
+
 Tensor displayable(Tensor image) {
   if (image.shape().rank() == 2) image = image.reshape({image.shape()[0], image.shape()[1], 1});
   if (image.dtype() == DType::kUInt8) return image;
@@ -126,18 +146,9 @@ Tensor displayable(Tensor image) {
   return scaled.cast(DType::kUInt8);
 }
 
-std::string caption_of(const Dataset& data, std::int64_t index) {
-  if (!data.has_labels()) return {};
-  const std::int64_t label = data.label(index);
-  return data.class_names().empty() ? std::to_string(label) : data.class_names()[static_cast<std::size_t>(label)];
-}
-
-}  // namespace
-
 Tensor contact_sheet(const Dataset& data, const ContactSheetOptions& options) {
   const Shape shape = data.sample_shape();
-  const bool is_image = shape.rank() == 2 || (shape.rank() == 3 && (shape[2] == 1 || shape[2] == 3));
-  if (!is_image || data.empty() || shape.elements() == 0)
+  if (!has_images(data))
     fail("contact_sheet", "expected images (h, w), (h, w, 1) or (h, w, 3). Got {} samples {}.", data.size(), to_string(shape));
   if (options.count <= 0 || options.columns <= 0)
     fail("contact_sheet", "count and columns must be positive. Got {} and {}.", options.count, options.columns);
@@ -145,12 +156,16 @@ Tensor contact_sheet(const Dataset& data, const ContactSheetOptions& options) {
   const std::int64_t rows = (count + columns - 1) / columns;
   const std::int64_t scale = std::max<std::int64_t>(1, kMinImageWidth / shape[1]);
   constexpr std::int64_t kCaption = kGlyphHeight * kFontScale + kGap / 2;
-  const std::int64_t cell_width = shape[1] * scale + kGap, cell_height = shape[0] * scale + kCaption + kGap;
+  const std::vector<std::string> captions = captions_of(data, count);
+  const auto letters = static_cast<std::int64_t>(std::ranges::max(captions, {}, &std::string::size).size());
+  const std::int64_t image_width = shape[1] * scale;
+  const std::int64_t place = std::max(image_width, std::min(letters, kMaxLetters) * kAdvance);
+  const std::int64_t cell_width = place + kGap, cell_height = shape[0] * scale + kCaption + kGap;
   Sheet sheet(rows * cell_height + kGap, columns * cell_width + kGap);
   for (std::int64_t i = 0; i < count; ++i) {
     const std::int64_t top = kGap + i / columns * cell_height, left = kGap + i % columns * cell_width;
-    sheet.image(top, left, displayable(data.get(i).x), scale);
-    sheet.caption(top + shape[0] * scale + kGap / 2, left, cell_width - kGap, caption_of(data, i));
+    sheet.image(top, left + (place - image_width) / 2, displayable(data.get(i).x), scale);
+    sheet.caption(top + shape[0] * scale + kGap / 2, left, place, captions[static_cast<std::size_t>(i)]);
   }
   return sheet.pixels();
 }

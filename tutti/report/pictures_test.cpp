@@ -35,6 +35,15 @@ TEST(ContactSheet, HasAnEnlargedImageAndACaptionInEachCell) {
   EXPECT_EQ(ink, 2 * 2 * (16 + 9 + 9 + 16));  // the dots of b, i, r and d
 }
 
+TEST(ContactSheet, GivesNamesTheirPlace) {
+  const auto width = [](const std::string& name) {
+    Tensor x({1, 2, 2, 3}, DType::kUInt8);
+    return contact_sheet(Dataset::from_tensors(x, Tensor::of<int>({1}, {0}), {name})).shape()[1];
+  };
+  EXPECT_EQ(width("checkerboard"), 8 + 12 * 12 + 8);
+  EXPECT_EQ(width(std::string(100, 'm')), 8 + 24 * 12 + 8);
+}
+
 TEST(ContactSheet, IsWrittenAsPng) {
   const auto path = std::filesystem::temp_directory_path() / "tutti_contact_sheet_test.png";
   write_contact_sheet(three(), path, {.count = 1});

@@ -31,7 +31,8 @@ void write_report(const RunFolder& run, const RunResults& results) {
   }
   write_file_atomically(folder / "summary.md", summary_markdown(results));
   write_file_atomically(folder / "results.json", results_json(results));
-  write_file_atomically(folder / "report.html", report_html(results));
+  write_file_atomically(folder / "report.html",
+                        report_html(results, results.members.empty() ? Dataset() : test_images(run, results)));
 }
 
 }  // namespace tutti

@@ -6,6 +6,7 @@
 
 #include "tutti/base/error.h"
 #include "tutti/base/files.h"
+#include "tutti/data/datasets.h"
 #include "tutti/data/npy.h"
 #include "tutti/experiment/experiment.h"
 #include "tutti/experiment/splits.h"
@@ -28,6 +29,14 @@ std::vector<std::pair<std::string, std::string>> read_environment(const RunFolde
 
 bool same_labels(const Tensor& a, const Tensor& b) {
   return a.type() == b.type() && std::ranges::equal(a.data<std::int32_t>(), b.data<std::int32_t>());
+}
+
+// True if the data would have to be downloaded.
+bool is_elsewhere(const DataSpec& data) {
+  if (data.name == "shapes" || !std::ranges::count(datasets::names(), data.name, &datasets::Description::name)) return false;
+  datasets::Options options;
+  options.dir = data.dir;
+  return !datasets::find(data.name, options);
 }
 
 void combine_members(RunResults& results, const Spec& spec, const std::vector<Tensor>& validation_labels) {
@@ -122,6 +131,7 @@ Dataset test_images(const RunFolder& run, const RunResults& results) {
   try {
     DataSpec data = spec_of_run(run).data;
     data.scale = 1.0;
+    if (is_elsewhere(data)) return {};
     const Dataset test = load_splits(data).test;
     if (same_labels(test.labels(), results.labels)) return test;
   } catch (const Error&) {

@@ -31,7 +31,7 @@ class ResultsTest : public testing::Test {
               (std::string("tutti_results_test_") + testing::UnitTest::GetInstance()->current_test_info()->name());
     fs::remove_all(folder_);
     write_file_atomically(folder_ / "spec.yaml",
-                          "name: by-hand\nmodel: m.yaml\ndata: {name: shapes, holdout: 2}\n"
+                          "name: by-hand\nmodel: m.yaml\ndata: {name: shapes, holdout: 2, limit: 40, test_limit: 4}\n"
                           "members: {engine: [native, torch], seed: [1]}\n");
     write_file_atomically(folder_ / "environment.json", R"({"CPU": "<fast>"})");
   }
