@@ -94,7 +94,8 @@ void add_member(RunResults& results, MemberOutcome outcome, const Tensor& labels
 RunResults read_results(const RunFolder& run) {
   const Spec spec = spec_of_run(run);
   RunResults results{.experiment = spec.name, .run = run.path().filename().string()};
-  results.model = spec.model.filename().string();
+  results.model = spec.model.empty() ? fmt::format("{}", fmt::join(spec.program.command, " ")) : spec.model.filename().string();
+  if (results.model.empty()) results.model = "each member's own";
   results.data = spec.data.name;
   results.weights = describe(spec.ensemble);
   results.holdout = spec.data.holdout;
