@@ -16,7 +16,7 @@ namespace {
 
 constexpr const char* kFooter = R"(Examples:
   tutti train examples/cifar10-cnn.yaml
-  tutti predict runs/cifar10-cnn/latest/models/*.h5 --npy images.npy --out probabilities.npy --weights accuracy
+  tutti predict cifar10-cnn --images ~/photos
   tutti TOPIC --help
 
 Exit codes:
@@ -97,6 +97,7 @@ void add_commands(Command program, int& code) {
   add_graph(program, code);
   add_engines(program, code);
   add_data(program, code);
+  add_doctor(program, code);
   add_version(program, code);
   add_completion(program, code);
   add_member(program, code);

@@ -12,6 +12,7 @@
 #include "tutti/base/error.h"
 #include "tutti/base/interrupt.h"
 #include "tutti/base/parallel.h"
+#include "tutti/engines/engines.h"
 #include "tutti/experiment/experiment.h"
 #include "tutti/report/tables.h"
 
@@ -76,8 +77,7 @@ std::string json_of(const Verification& verification) {
 
 int run(const Arguments& arguments) {
   handle_interrupts();
-  std::string note;
-  const Spec spec = prepare_data(arguments.spec.load(), note);
+  const Spec spec = arguments.spec.load();
   const std::vector<Member> members = plan(spec);
   check_members(members);
   const auto fitted = std::ranges::find(members, MemberKind::kFit, &Member::kind);
@@ -86,8 +86,12 @@ int run(const Arguments& arguments) {
   if (options.engines.empty()) options.engines = engines_of(members, arguments.against);
   if (options.engines.empty())
     fail("verify", "there is no engine to compare with {}. Expected --engine NAME.", arguments.against);
+  // One that is not here is found before the data is downloaded.
+  for (const std::string& name : options.engines) make_engine(name, fitted->spec.fit.device);
+  std::string note;
+  const Spec prepared = prepare_data(fitted->spec, note);
   set_num_threads(arguments.spec.threads > 0 ? arguments.spec.threads : num_threads());
-  const Verification verification = verify(fitted->spec, options);
+  const Verification verification = verify(prepared, options);
   if (arguments.json)
     print(json_of(verification));
   else

@@ -147,6 +147,17 @@ TEST_F(Cli, ListsEngines) {
   EXPECT_EQ(reference->at("available"), true);
 }
 
+TEST_F(Cli, TheDoctorSaysWhatIsMissing) {
+  const auto checks = nlohmann::json::parse(shell("tutti doctor --json").out);
+  EXPECT_EQ(checks.at(0).at("name"), "processor");
+  EXPECT_THAT(shell("tutti doctor").out, ContainsRegex("ok +engine native"));
+  EXPECT_FALSE(fs::exists(folder_ / "runs"));
+  const Result cluster = shell("KUBECONFIG=/nowhere tutti doctor --on kubernetes");
+  EXPECT_EQ(cluster.code, 1);
+  EXPECT_THAT(cluster.out, ContainsRegex("FAIL +(cluster|kubectl) "));
+  EXPECT_EQ(shell("touch file; tutti doctor --store file/runs").code, 1);
+}
+
 TEST_F(Cli, CompletionScriptsParse) {
   EXPECT_EQ(shell("tutti completion bash | bash -n").code, 0);
   EXPECT_EQ(shell("source <(tutti completion bash); COMP_WORDS=(tutti tr) COMP_CWORD=1; _tutti; echo ${COMPREPLY[@]}").out,

@@ -6,9 +6,11 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <cstdlib>
 #include <cstring>
 #include <sstream>
+#include <thread>
 #include <utility>
 
 #include "tutti/base/error.h"
@@ -46,9 +48,9 @@ struct Start {
   const char* program;
   char* const* arguments;
   char* const* environment;
-  const char* directory;  // null: stay
-  int output;             // -1: keep
-  int report;             // gets errno if the program cannot be started; closed by exec
+  const char* directory;      // null: stay
+  int input, output, errors;  // -1: keep
+  int report;                 // gets errno if the program cannot be started; closed by exec
   int death_signal;
   bool own_group, own_session;
   pid_t parent;
@@ -62,11 +64,10 @@ struct Start {
   else if (start.own_group)
     ::setpgid(0, 0);
   ::signal(SIGPIPE, SIG_DFL);
-  const int nothing = ::open("/dev/null", O_RDONLY);
-  if (nothing >= 0) ::dup2(nothing, STDIN_FILENO);
+  if (start.input >= 0) ::dup2(start.input, STDIN_FILENO);
   if (start.output >= 0) {
     ::dup2(start.output, STDOUT_FILENO);
-    ::dup2(start.output, STDERR_FILENO);
+    ::dup2(start.errors >= 0 ? start.errors : start.output, STDERR_FILENO);
   }
   if (!start.directory || ::chdir(start.directory) == 0) ::execve(start.program, start.arguments, start.environment);
   const int error = errno;
@@ -98,6 +99,34 @@ struct Descriptor {
   }
 };
 
+// -1 for no path. Error if the file cannot be opened.
+int open_file(const fs::path& path, int flags) {
+  if (path.empty()) return -1;
+  const int number = ::open(path.c_str(), flags | O_CLOEXEC, 0644);
+  if (number < 0)
+    fail("process", "cannot {} {}: {}.", (flags & O_WRONLY) ? "write" : "read", path.string(), std::strerror(errno));
+  return number;
+}
+
+// Is gone with this object.
+class TemporaryFolder {
+ public:
+  TemporaryFolder() {
+    std::string name = (fs::temp_directory_path() / "tutti-XXXXXX").string();
+    if (!::mkdtemp(name.data()))
+      fail("process", "cannot make a folder in {}: {}.", fs::temp_directory_path().string(), std::strerror(errno));
+    path_ = name;
+  }
+  ~TemporaryFolder() {
+    std::error_code code;
+    fs::remove_all(path_, code);
+  }
+  const fs::path& path() const { return path_; }
+
+ private:
+  fs::path path_;
+};
+
 }  // namespace
 
 std::string ProcessEnd::text() const {
@@ -117,19 +146,17 @@ std::optional<fs::path> find_program(const std::string& name) {
   return {};
 }
 
-std::optional<std::string> output_of(const std::vector<std::string>& command) {
-  std::string name = (fs::temp_directory_path() / "tutti-XXXXXX").string();
-  const Descriptor file{::mkstemp(name.data())};
-  if (file.number < 0) return {};
-  std::optional<std::string> result;
-  try {
-    if (Process({.command = command, .output = name}).wait().ok()) result = read_file(name);
-  } catch (const Error&) {
-    // There is no such program.
+Captured capture(const std::vector<std::string>& command, const std::string& input, double seconds) {
+  using Clock = std::chrono::steady_clock;
+  const TemporaryFolder folder;
+  const fs::path in = folder.path() / "in", out = folder.path() / "out", err = folder.path() / "err";
+  write_file_atomically(in, input);
+  Process process({.command = command, .input = in, .output = out, .errors = err, .own_group = true});
+  for (const auto begin = Clock::now(); !process.poll();) {
+    if (Clock::now() - begin > std::chrono::duration<double>(seconds)) process.signal(SIGKILL);
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
   }
-  std::error_code code;
-  fs::remove(name, code);
-  return result;
+  return {process.wait(), read_file(out), read_file(err)};
 }
 
 Process::Process(const ProcessOptions& options) {
@@ -138,20 +165,26 @@ Process::Process(const ProcessOptions& options) {
   std::vector<std::string> arguments = options.command, variables = environment_with(options.environment);
   const std::vector<char*> argv = pointers(arguments), envp = pointers(variables);
   const std::string path = fs::absolute(*program).string();
-  Descriptor output, report_read, report_write;
-  if (!options.output.empty()) {
-    output.number = ::open(options.output.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
-    if (output.number < 0) fail("process", "cannot write {}: {}.", options.output.string(), std::strerror(errno));
-  }
+  const Descriptor input{open_file(options.input.empty() ? "/dev/null" : options.input, O_RDONLY)};
+  const Descriptor output{open_file(options.output, O_WRONLY | O_CREAT | O_APPEND)};
+  const Descriptor errors{open_file(options.errors, O_WRONLY | O_CREAT | O_APPEND)};
+  Descriptor report_read, report_write;
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC) != 0) fail("process", "cannot make a pipe: {}.", std::strerror(errno));
   report_read.number = ends[0];
   report_write.number = ends[1];
-  const Start start{path.c_str(),         argv.data(),
-                    envp.data(),          options.directory.empty() ? nullptr : options.directory.c_str(),
-                    output.number,        report_write.number,
-                    options.death_signal, options.own_group,
-                    options.own_session,  ::getpid()};
+  const Start start{.program = path.c_str(),
+                    .arguments = argv.data(),
+                    .environment = envp.data(),
+                    .directory = options.directory.empty() ? nullptr : options.directory.c_str(),
+                    .input = input.number,
+                    .output = output.number,
+                    .errors = errors.number,
+                    .report = report_write.number,
+                    .death_signal = options.death_signal,
+                    .own_group = options.own_group,
+                    .own_session = options.own_session,
+                    .parent = ::getpid()};
   own_group_ = options.own_group;
   own_session_ = options.own_session;
   id_ = ::fork();

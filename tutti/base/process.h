@@ -14,7 +14,9 @@ struct ProcessOptions {
   std::vector<std::string> command;                     // the first word is looked up in $PATH unless it has a '/'
   std::map<std::string, std::string> environment = {};  // variables beside this process's own
   std::filesystem::path directory = {};                 // to run in; default: this process's
+  std::filesystem::path input = {};                     // standard input; default: empty
   std::filesystem::path output = {};                    // standard output and error are appended here; default: this process's
+  std::filesystem::path errors = {};                    // standard error, if it goes elsewhere
   int death_signal = SIGTERM;                           // the child gets it when this process dies
   // Ctrl-C in the terminal reaches neither. A group is signalled as a whole; a session may have groups of its own. When the
   // process has ended, what is left of its group or session is killed.
@@ -30,7 +32,7 @@ struct ProcessEnd {
   std::string text() const;
 };
 
-// A running child; standard input is empty. One that still runs when this object goes is killed.
+// A running child. One that still runs when this object goes is killed.
 class Process {
  public:
   // Error if the program cannot be started.
@@ -53,8 +55,14 @@ class Process {
   std::optional<ProcessEnd> end_;
 };
 
-// What a program prints on both outputs, if it ends well; nothing if it is not there or fails.
-std::optional<std::string> output_of(const std::vector<std::string>& command);
+// What a program printed until it ended.
+struct Captured {
+  ProcessEnd end;
+  std::string out, err;
+};
+// Runs a program to its end, `input` on its standard input; one that takes longer than `seconds` is killed. Error if it cannot
+// be started.
+Captured capture(const std::vector<std::string>& command, const std::string& input = "", double seconds = 60);
 
 // The file that a shell would run for `name`: nothing if there is none.
 std::optional<std::filesystem::path> find_program(const std::string& name);

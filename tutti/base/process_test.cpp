@@ -65,9 +65,15 @@ TEST(Process, FindsPrograms) {
   EXPECT_TRUE(find_program("sh"));
   EXPECT_FALSE(find_program("no-such-program"));
   EXPECT_FALSE(find_program("/etc/passwd"));
-  EXPECT_EQ(output_of({"echo", "hello"}), "hello\n");
-  EXPECT_FALSE(output_of({"false"}));
-  EXPECT_FALSE(output_of({"no-such-program"}));
+}
+
+TEST(Process, IsCaptured) {
+  const Captured hello = capture({"sh", "-c", "cat; echo bad >&2; exit 4"}, "hello\n");
+  EXPECT_EQ(hello.out, "hello\n");
+  EXPECT_EQ(hello.err, "bad\n");
+  EXPECT_EQ(hello.end.code, 4);
+  EXPECT_EQ(capture({"sleep", "100"}, "", 0.05).end.signal, SIGKILL);
+  EXPECT_THROW(capture({"no-such-program"}), Error);
 }
 
 }  // namespace

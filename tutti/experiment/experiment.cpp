@@ -36,8 +36,9 @@ void check_engine(const Member& member) {
 
 // "3f2a9c1", "3f2a9c1-dirty"; empty where git knows of none.
 std::string commit_of(const fs::path& folder) {
-  std::string commit = output_of({"git", "-C", folder.string(), "describe", "--always", "--dirty"}).value_or("");
-  return commit.substr(0, commit.find('\n'));
+  if (!find_program("git")) return "";
+  const Captured git = capture({"git", "-C", folder.string(), "describe", "--always", "--dirty"});
+  return git.end.ok() ? git.out.substr(0, git.out.find('\n')) : "";
 }
 
 // Members are compared on the same test images, and an ensemble that is fitted on their predictions needs the same validation
@@ -104,6 +105,10 @@ void check_members(const std::vector<Member>& members) {
     if (!trained) check_fit(member.spec.fit);
     const fs::path& file = trained ? member.spec.trained : member.spec.model;
     if (!checked.insert(file).second) continue;
+    std::error_code code;
+    if (trained && !fs::exists(file, code))
+      fail(member.spec.file.string(), "members: there is no trained model {}. Expected a Keras file: .h5 or .hdf5.",
+           file.string());
     if (trained)
       load_model(file, false);
     else

@@ -135,19 +135,20 @@ bool Verification::ok() const {
 }
 
 Verification verify(const Spec& spec, const VerifyOptions& options) {
+  const std::shared_ptr<Engine> oracle = make_engine(options.oracle, "cpu");
+  std::vector<std::shared_ptr<Engine>> engines;
+  for (const std::string& name : options.engines) engines.push_back(make_engine(name, spec.fit.device));
   const Dataset train = load_splits(spec.data).train;
   Model model = model_from_file(spec.model);
   model.initialize(spec.fit.seed.value_or(seed()));
   model.compile(compile_options(spec.fit));
   const Batch batch = first_batch(spec, train);
-  const std::shared_ptr<Engine> oracle = make_engine(options.oracle, "cpu");
   Verification verification{.oracle = options.oracle};
   verification.losses = losses_of(spec, options.oracle, train, options.steps);
-  for (const std::string& name : options.engines) {
-    const std::shared_ptr<Engine> engine = make_engine(name, spec.fit.device);
-    EngineVerdict verdict{.engine = name, .layers = compare_layers(model, *engine, *oracle, batch)};
+  for (std::size_t i = 0; i < engines.size(); ++i) {
+    EngineVerdict verdict{.engine = options.engines[i], .layers = compare_layers(model, *engines[i], *oracle, batch)};
     verdict.disagreement = first_disagreement(verdict.layers, options.tolerances);
-    verdict.losses = losses_of(spec, name, train, options.steps);
+    verdict.losses = losses_of(spec, verdict.engine, train, options.steps);
     compare_losses(verdict, verification.losses, options.tolerances);
     verification.engines.push_back(std::move(verdict));
   }

@@ -1,0 +1,79 @@
+#include "tutti/doctor/doctor.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <memory>
+
+#include <fmt/color.h>
+#include <nlohmann/json.hpp>
+
+#include "cli/commands.h"
+#include "cli/common.h"
+#include "tutti/base/error.h"
+
+namespace tutti::cli {
+namespace {
+
+struct Arguments {
+  std::string on = "local", context, name_space;
+  std::filesystem::path store = default_store();
+  bool json = false;
+};
+
+std::string mark_of(CheckState state) {
+  const char* mark = state == CheckState::kGood ? "ok  " : state == CheckState::kNote ? "note" : "FAIL";
+  if (::isatty(STDOUT_FILENO) == 0) return mark;
+  const auto color = state == CheckState::kGood   ? fmt::terminal_color::green
+                     : state == CheckState::kNote ? fmt::terminal_color::yellow
+                                                  : fmt::terminal_color::red;
+  return fmt::format(fmt::fg(color), "{}", mark);
+}
+
+void print_checks(const std::vector<Check>& checks) {
+  std::size_t width = 0;
+  for (const Check& check : checks) width = std::max(width, check.name.size());
+  for (const Check& check : checks) {
+    print(fmt::format("{}  {:<{}}  {}\n", mark_of(check.state), check.name, width, check.detail));
+    if (!check.fix.empty()) print(fmt::format("      {:<{}}  -> {}\n", "", width, check.fix));
+  }
+}
+
+std::vector<Check> check_all(const Arguments& arguments) {
+  std::vector<Check> checks = check_machine(arguments.store);
+  if (arguments.on == "local") return checks;
+  try {
+    const auto kubectl = make_kubectl({.context = arguments.context, .name_space = arguments.name_space});
+    std::ranges::move(check_cluster(*kubectl), std::back_inserter(checks));
+  } catch (const Error& error) {
+    checks.push_back({.name = "kubectl", .state = CheckState::kBroken, .detail = error.what()});
+  }
+  return checks;
+}
+
+}  // namespace
+
+void add_doctor(Command& program, int& code) {
+  auto arguments = std::make_shared<Arguments>();
+  Command command = program.add("doctor", "Check what this machine, or a cluster, lacks for training, and say what to do");
+  command.option("--on", arguments->on, "what to check beside this machine").one_of({"local", "kubernetes"}).show_default();
+  command.option("--context", arguments->context, "of kubectl");
+  command.option("--namespace", arguments->name_space, "of kubectl");
+  command.option("--store", arguments->store, "folder of all runs ($TUTTI_STORE)").show_default();
+  command.flag("--json", arguments->json, "print JSON and nothing else");
+  command.examples({"tutti doctor", "tutti doctor --on kubernetes"});
+  command.on_run([arguments, &code] {
+    const std::vector<Check> checks = check_all(*arguments);
+    if (arguments->json) {
+      nlohmann::ordered_json json = nlohmann::ordered_json::array();
+      for (const Check& check : checks)
+        json.push_back({{"name", check.name}, {"state", name_of(check.state)}, {"detail", check.detail}, {"fix", check.fix}});
+      print(json.dump(2) + "\n");
+    } else {
+      print_checks(checks);
+    }
+    code = std::ranges::any_of(checks, [](const Check& check) { return check.state == CheckState::kBroken; }) ? kError : kOk;
+  });
+}
+
+}  // namespace tutti::cli
