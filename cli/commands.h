@@ -16,6 +16,7 @@ enum ExitCode : int {
 
 // Each sets `code` when it runs; an Error is caught in main().
 void add_train(Command& program, int& code);
+void add_ensemble(Command& program, int& code);
 void add_doctor(Command& program, int& code);
 void add_plan(Command& program, int& code);
 void add_cost(Command& program, int& code);  // hidden: what plan starts

@@ -90,6 +90,7 @@ void add_commands(Command program, int& code) {
   add_rm(program, code);
   add_report(program, code);
   add_compare(program, code);
+  add_ensemble(program, code);
   add_verify(program, code);
   add_evaluate(program, code);
   add_predict(program, code);

@@ -11,6 +11,7 @@
 #include "tutti/experiment/local_runner.h"
 #include "tutti/experiment/run_members.h"
 #include "tutti/report/report.h"
+#include "tutti/report/standing.h"
 #include "tutti/report/summary.h"
 
 namespace tutti::cli {
@@ -49,6 +50,10 @@ int train_members(const RunFolder& run, const std::vector<std::string>& members,
   const RunResults results = read_results(run);
   write_report(run, results);
   print_results(run, results, options.json);
+  if (spec.grow && !results.members.empty()) {
+    const GrowResult grown = grow_standing(run);
+    if (!options.json) print(describe(grown) + "\n");
+  }
   if (trained.stopped && !options.json) print(fmt::format("Go on with: tutti resume {}\n", run.path().string()));
   return exit_code(trained, results.members.size());
 }

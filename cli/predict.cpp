@@ -27,7 +27,7 @@ struct Arguments {
   std::int64_t show = 10;
   std::string weights = "uniform";
   int batch_size = 256;
-  bool json = false;
+  bool json = false, standing = false;
 };
 
 // A folder stands for the model files in it, by name.
@@ -131,11 +131,12 @@ void predict_as_run(const Arguments& arguments) {
                             .json = arguments.json};
   if (!arguments.preds.empty()) options.preds = arguments.preds;
   if (!arguments.pred.empty()) options.pred = arguments.pred;
+  if (arguments.standing) return predict_standing(arguments.store / arguments.models.front(), options);
   predict_run(find_run(arguments.store, arguments.models.front().string()), options);
 }
 
 void predict(const Arguments& arguments) {
-  if (is_run_name(arguments)) return predict_as_run(arguments);
+  if (arguments.standing || is_run_name(arguments)) return predict_as_run(arguments);
   if (!arguments.images.empty()) fail("predict", "--images is for a run: tutti predict RUN --images DIR.");
   if (arguments.npy.empty() == arguments.data.name.empty()) fail("predict", "expected either --npy FILE or --data NAME.");
   arguments.engine.use();
@@ -165,6 +166,7 @@ void add_predict(Command& program, int& code) {
   command.option("RUN|MODEL", arguments->models, "a run, or model files (.h5, .hdf5) or folders of them").required();
   command.option("--images", arguments->images, "with a run: an image (JPEG, PNG) or a folder of them");
   command.option("--store", arguments->store, "with a run: folder of all runs ($TUTTI_STORE)").show_default();
+  command.flag("--standing", arguments->standing, "with an experiment's name: by its standing ensemble (tutti ensemble list)");
   command.option("--show", arguments->show, "with a run: images in the table").not_negative().show_default();
   command.option("--npy", arguments->npy, "with model files: input array (n, ...)");
   command.option("--out", arguments->out, "write the probabilities to this .npy file");

@@ -1,6 +1,7 @@
 #include "cli/predict_run.h"
 
 #include <algorithm>
+#include <optional>
 
 #include <nlohmann/json.hpp>
 
@@ -13,6 +14,7 @@
 #include "tutti/ensemble/combine.h"
 #include "tutti/experiment/experiment.h"
 #include "tutti/experiment/splits.h"
+#include "tutti/report/standing.h"
 #include "tutti/report/summary.h"
 
 namespace tutti::cli {
@@ -37,21 +39,38 @@ Images load_images(const PredictRunOptions& options, const Shape& input) {
   return {data, std::move(names)};
 }
 
+// One model of the ensemble.
+struct Voter {
+  std::string name;
+  MemberFolder folder;
+  MemberResult result;
+  double scale = 1.0;  // of its images
+};
+
+Voter voter_of(const RunFolder& run, const std::string& member, const std::string& name) {
+  const MemberFolder folder = run.member(member);
+  const std::optional<MemberResult> result = folder.result();
+  if (!result) fail("predict", "{} is not done any more.", folder.path().string());
+  const std::vector<Member> members = plan(spec_of_run(run));
+  const auto planned = std::ranges::find(members, member, &Member::name);
+  return {name, folder, *result, planned == members.end() ? 1.0 : planned->spec.data.scale};
+}
+
 // The engine that trained the member, if it is here.
-std::string engine_of(const MemberOutcome& member) {
+std::string engine_of(const Voter& voter) {
   for (const EngineInfo& info : list_engines()) {
-    if (info.name != member.result.engine) continue;
+    if (info.name != voter.result.engine) continue;
     if (info.available) return info.name;
-    log_warning("{} is predicted by the default engine: {}", member.result.name, info.reason);
+    log_warning("{} is predicted by the default engine: {}", voter.name, info.reason);
   }
   return "";
 }
 
-Model load_member(const RunFolder& run, const MemberOutcome& member, bool choose_engine) {
-  Model model = load_model(run.member(member.result.name).path() / member.result.model_file, false);
+Model load_voter(const Voter& voter, bool choose_engine) {
+  Model model = load_model(voter.folder.path() / voter.result.model_file, false);
   if (choose_engine)
     model.compile(
-        {.loss = LossFunction("sparse_categorical_crossentropy"), .engine = engine_of(member), .device = member.result.device});
+        {.loss = LossFunction("sparse_categorical_crossentropy"), .engine = engine_of(voter), .device = voter.result.device});
   return model;
 }
 
@@ -84,47 +103,66 @@ std::string json_of(const ImagePredictions& predictions) {
   return rows.dump(2) + "\n";
 }
 
+void write_and_print(const ImagePredictions& predictions, const Dataset& data, const PredictRunOptions& options) {
+  write_file_atomically(options.preds, preds_csv(predictions.ensemble));
+  write_file_atomically(options.pred, pred_csv(predictions.ensemble));
+  if (!options.out.empty()) write_file_atomically(options.out, to_npy(predictions.ensemble));
+  if (options.json) return print(json_of(predictions));
+  print(images_table(predictions, options.show));
+  const std::int64_t hidden = data.size() - options.show;
+  if (hidden > 0) print(fmt::format("and {} more: --show N shows N images\n", hidden));
+  print("\n");
+  if (data.has_labels()) print_accuracies(predictions, data.labels());
+  print(fmt::format("Wrote {} and {}\n", options.preds.string(), options.pred.string()));
+}
+
+void predict_with(const std::vector<Voter>& voters, const Ensemble& combination, const PredictRunOptions& options) {
+  options.engine.use();
+  ImagePredictions predictions{.class_names = voters.front().result.class_names};
+  std::vector<Tensor> probabilities;
+  Images images;
+  for (const Voter& voter : voters) {
+    Model model = load_voter(voter, options.engine.engine.empty());
+    if (images.names.empty())
+      images = load_images(options, model.nodes()[static_cast<std::size_t>(model.input_nodes().front())].shape);
+    try {
+      probabilities.push_back(model.predict(scaled(images.data, voter.scale), {.batch_size = options.batch_size}));
+    } catch (const Error& error) {
+      throw Error(voter.name, error.what());
+    }
+    predictions.members.emplace_back(voter.name, probabilities.back());
+  }
+  predictions.ensemble = combination.predict(probabilities);
+  predictions.images = images.names;
+  const auto name_of_class = [&](std::int64_t label) {
+    const auto i = static_cast<std::size_t>(label);
+    return i < predictions.class_names.size() ? predictions.class_names[i] : std::to_string(label);
+  };
+  if (images.data.has_labels())
+    for (std::int64_t i = 0; i < images.data.size(); ++i) predictions.answers.push_back(name_of_class(images.data.label(i)));
+  write_and_print(predictions, images.data, options);
+}
+
 }  // namespace
 
 void predict_run(const RunFolder& run, const PredictRunOptions& options) {
   const RunResults results = read_results(run);
   if (results.members.empty())
     fail("predict", "no member of {} is done. Go on with it: tutti resume {}", run.path().string(), run.path().string());
-  options.engine.use();
-  const bool choose_engine = options.engine.engine.empty();
-  const std::vector<Member> members = plan(spec_of_run(run));
+  std::vector<Voter> voters;
+  for (const MemberOutcome& member : results.members) voters.push_back(voter_of(run, member.result.name, member.result.name));
+  predict_with(voters, results.combination, options);
+}
 
-  ImagePredictions predictions{.class_names = results.class_names};
-  std::vector<Tensor> probabilities;
-  Images images;
-  for (const MemberOutcome& outcome : results.members) {
-    Model model = load_member(run, outcome, choose_engine);
-    if (images.names.empty())
-      images = load_images(options, model.nodes()[static_cast<std::size_t>(model.input_nodes().front())].shape);
-    const auto member = std::ranges::find(members, outcome.result.name, &Member::name);
-    try {
-      probabilities.push_back(model.predict(scaled(images.data, member->spec.data.scale), {.batch_size = options.batch_size}));
-    } catch (const Error& error) {
-      throw Error(outcome.result.name, error.what());
-    }
-    predictions.members.emplace_back(outcome.result.name, probabilities.back());
-  }
-  predictions.ensemble = results.combination.predict(probabilities);
-  predictions.images = images.names;
-  if (images.data.has_labels())
-    for (std::int64_t i = 0; i < images.data.size(); ++i)
-      predictions.answers.push_back(class_name(results, images.data.label(i)));
-
-  write_file_atomically(options.preds, preds_csv(predictions.ensemble));
-  write_file_atomically(options.pred, pred_csv(predictions.ensemble));
-  if (!options.out.empty()) write_file_atomically(options.out, to_npy(predictions.ensemble));
-  if (options.json) return print(json_of(predictions));
-  print(images_table(predictions, options.show));
-  const std::int64_t hidden = images.data.size() - options.show;
-  if (hidden > 0) print(fmt::format("and {} more: --show N shows N images\n", hidden));
-  print("\n");
-  if (images.data.has_labels()) print_accuracies(predictions, images.data.labels());
-  print(fmt::format("Wrote {} and {}\n", options.preds.string(), options.pred.string()));
+void predict_standing(const std::filesystem::path& experiment, const PredictRunOptions& options) {
+  const std::optional<StandingEnsemble> standing = StandingFolder(experiment).current();
+  if (!standing)
+    fail("predict", "{} has no standing ensemble. Expected a run whose spec has ensemble: {{grow: true}}.",
+         experiment.string());
+  std::vector<Voter> voters;
+  for (const StandingMember& member : standing->members)
+    voters.push_back(voter_of(RunFolder(experiment / member.run), member.member, member.run + "/" + member.member));
+  predict_with(voters, standing->combination(), options);
 }
 
 }  // namespace tutti::cli

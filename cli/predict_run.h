@@ -22,4 +22,7 @@ struct PredictRunOptions {
 // accuracies. Weights and temperatures are the run's.
 void predict_run(const RunFolder& run, const PredictRunOptions& options);
 
+// The same with an experiment's standing ensemble, whose members come from several runs.
+void predict_standing(const std::filesystem::path& experiment, const PredictRunOptions& options);
+
 }  // namespace tutti::cli

@@ -4,6 +4,7 @@
 #include "cli/common.h"
 #include "tutti/base/error.h"
 #include "tutti/experiment/experiment.h"
+#include "tutti/report/standing.h"
 
 namespace tutti::cli {
 namespace {
@@ -17,6 +18,11 @@ void remove(const RunFolder& run) {
       fail("rm", "{} is being trained by process {} on {}. Expected: tutti cancel {} first.",
            member->path().filename().string(), status.pid, status.host, run.path().string());
   }
+  if (const auto standing = StandingFolder(run.path().parent_path()).current())
+    for (const StandingMember& member : standing->members)
+      if (member.run == run.path().filename().string())
+        fail("rm", "{} of {} is in the standing ensemble. Expected: tutti ensemble rollback {} first, or another run.",
+             member.member, run.path().string(), run.path().parent_path().filename().string());
   std::filesystem::remove_all(run.path(), code);
   if (code) fail("rm", "cannot remove {}: {}.", run.path().string(), code.message());
   print("removed " + run.path().string() + "\n");

@@ -358,6 +358,27 @@ TEST_F(Cli, PredictsWithARun) {
   EXPECT_THAT(cut.err, HasSubstr("cut.png"));
 }
 
+TEST_F(Cli, AStandingEnsembleGrowsAndGoesBack) {
+  write_experiment("{engine: [native], seed: [1, 2]}", "{epochs: 2}\nensemble: {weights: uniform, grow: true}");
+  const Result first = shell("tutti train tiny.yaml --run one --set members.seed=[1]");
+  ASSERT_EQ(first.code, 0) << first.err;
+  EXPECT_THAT(first.out, HasSubstr("native-1 joined the standing ensemble: version 1 has 1 member"));
+  // A longer training lowers the loss.
+  const Result second = shell("tutti train tiny.yaml --run two --set members.seed=[3] --set fit.epochs=25");
+  EXPECT_THAT(second.out, HasSubstr("native-3 joined the standing ensemble: version 2"));
+  EXPECT_THAT(shell("tutti ensemble list tiny").out, ContainsRegex("2 .*two .*in use"));
+  EXPECT_THAT(shell("tutti ensemble show tiny").out, ContainsRegex("two +native-3"));
+  const Result predicted = shell("tutti predict tiny --standing --data shapes --limit 3");
+  EXPECT_THAT(predicted.out, ContainsRegex("two/native-3 .*%")) << predicted.err;
+  EXPECT_THAT(shell("tutti rm tiny/two").err, HasSubstr("is in the standing ensemble"));
+  EXPECT_EQ(shell("tutti ensemble rollback tiny").out, "version 1 is in use\n");
+  EXPECT_EQ(nlohmann::json::parse(shell("tutti ensemble list tiny --json").out).at(0).at("in_use"), true);
+  EXPECT_THAT(shell("tutti ensemble rollback tiny").err, HasSubstr("there is none before it"));
+  EXPECT_EQ(shell("tutti rm tiny/two").code, 0);
+  EXPECT_THAT(shell("tutti ensemble list nothing").err, HasSubstr("has no standing ensemble"));
+  EXPECT_THAT(shell("tutti predict nothing --standing --data shapes").err, HasSubstr("has no standing ensemble"));
+}
+
 TEST_F(Cli, StatusWatchesUntilTheEnd) {
   write_experiment("{engine: [native], seed: [1]}", "{epochs: 30}");
   const Result result = shell(

@@ -192,7 +192,7 @@ Spec parse_spec(const std::string& text, const fs::path& file, const Overrides& 
   spec.members = std::move(members.lists);
   spec.include = std::move(members.include);
   spec.exclude = std::move(members.exclude);
-  spec.ensemble = read_ensemble(map.child("ensemble"), source);
+  spec.ensemble = read_ensemble(map.child("ensemble"), source, spec.grow);
   spec.run = read_run(map.child("run"), source);
   map.finish();  // before what is missing: a mistyped key is the likelier mistake
   check_kind(spec, map);

@@ -111,6 +111,7 @@ struct Spec {
   std::vector<Axis> members;
   std::vector<MemberRow> include, exclude;
   EnsembleOptions ensemble;
+  bool grow = false;  // the members join the experiment's standing ensemble where they make it better
   RunSpec run;
   std::string document;  // the YAML text with the overrides applied and the paths made absolute
 };

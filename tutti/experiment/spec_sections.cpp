@@ -306,7 +306,7 @@ MembersSection read_members(const YAML::Node& node, const YamlSource& source) {
   return members;
 }
 
-EnsembleOptions read_ensemble(const YAML::Node& node, const YamlSource& source) {
+EnsembleOptions read_ensemble(const YAML::Node& node, const YamlSource& source, bool& grow) {
   EnsembleOptions ensemble;
   YamlMap map(node, source, "ensemble");
   std::string weights, temperature;
@@ -319,6 +319,7 @@ EnsembleOptions read_ensemble(const YAML::Node& node, const YamlSource& source) 
     ensemble.calibrate_members = temperature == "members" || temperature == "both";
     ensemble.calibrate_ensemble = temperature == "ensemble" || temperature == "both";
   }
+  map.read("grow", grow);
   map.finish();
   return ensemble;
 }

@@ -10,7 +10,7 @@ DataSpec read_data(const YAML::Node& node, const YamlSource& source);
 FitSpec read_fit(const YAML::Node& node, const YamlSource& source);
 // The top mapping's command, env and output.
 ProgramSpec read_program(YamlMap& map);
-EnsembleOptions read_ensemble(const YAML::Node& node, const YamlSource& source);
+EnsembleOptions read_ensemble(const YAML::Node& node, const YamlSource& source, bool& grow);
 RunSpec read_run(const YAML::Node& node, const YamlSource& source);
 
 struct MembersSection {

@@ -126,9 +126,11 @@ TEST(Spec, SwitchesCallbacksOnAndOff) {
 
 TEST(Spec, ReadsHowTheEnsembleAndTheRunAreMade) {
   const Spec spec = parse_spec(
-      std::string(kSmall) + "ensemble: {weights: greedy, temperature: both}\nrun: {retries: 2, deadline: 90m}", "s.yaml");
+      std::string(kSmall) + "ensemble: {weights: greedy, temperature: both, grow: true}\nrun: {retries: 2, deadline: 90m}",
+      "s.yaml");
   EXPECT_EQ(spec.ensemble.weights, WeightRule::kGreedy);
   EXPECT_TRUE(spec.ensemble.calibrate_members && spec.ensemble.calibrate_ensemble);
+  EXPECT_TRUE(spec.grow);
   EXPECT_EQ(spec.run.retries, 2);
   EXPECT_EQ(spec.run.deadline, 5400);
   EXPECT_EQ(parse_spec(std::string(kSmall) + "run: {deadline: 30}", "s.yaml").run.deadline, 30);
