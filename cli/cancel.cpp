@@ -18,10 +18,11 @@ void add_cancel(Command& program, int& code) {
     const std::vector<std::string> members = arguments->members();
     std::size_t training = 0;
     for (const std::string& name : members) training += is_being_trained(run.member(name).status());
+    // Asked for even if nobody trains at this instant: a runner may be between two members. The next resume forgets it.
+    request_cancel(run);
     if (training == 0) {
       print("nothing of " + run.path().string() + " is running\n");
     } else {
-      request_cancel(run);
       wait_until_stopped(run, members);
       print("stopped " + run.path().string() + "\nGo on with: tutti resume " + run.path().string() + "\n");
     }
