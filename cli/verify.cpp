@@ -45,9 +45,11 @@ std::string tables_of(const Verification& verification) {
     Table table({engine.engine + " against " + verification.oracle, "output", "gradients"});
     for (const LayerDifference& layer : engine.layers) table.add({layer.layer, number(layer.forward), number(layer.backward)});
     text += table.text();
-    text += fmt::format("loss of {} steps: {:.4f} to {:.4f}, expected {:.4f} to {:.4f}; largest difference {:.1e}\n",
-                        engine.losses.size(), engine.losses.front(), engine.losses.back(), verification.losses.front(),
-                        verification.losses.back(), engine.loss_difference);
+    text += fmt::format(
+        "loss of {} steps: {:.4f} to {:.4f}, expected {:.4f} to {:.4f}; largest difference {:.1e}, "
+        "{:.1e} between its own trainings a rounding error apart\n",
+        engine.losses.size(), engine.losses.front(), engine.losses.back(), verification.losses.front(),
+        verification.losses.back(), engine.loss_difference, engine.chaos);
     text += engine.disagreement.empty() ? engine.engine + " agrees\n\n"
                                         : fmt::format("{} DISAGREES: {}\n\n", engine.engine, engine.disagreement);
   }
@@ -70,6 +72,7 @@ std::string json_of(const Verification& verification) {
                                {"layers", layers},
                                {"losses", engine.losses},
                                {"loss_difference", json_number(engine.loss_difference)},
+                               {"chaos", engine.chaos},
                                {"disagreement", engine.disagreement}});
   }
   return json.dump(2) + "\n";
