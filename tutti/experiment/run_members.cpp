@@ -211,6 +211,9 @@ std::vector<std::string> unfinished_members(const RunFolder& run, const std::vec
   std::vector<std::string> unfinished;
   for (const std::string& name : members) {
     if (!run.member(name).result() || !has_predictions(run.member(name))) {
+      // With metrics.json a member is done: run_members would take one that fails now for that.
+      std::error_code code;
+      fs::remove(run.member(name).path() / "metrics.json", code);
       unfinished.push_back(name);
       continue;
     }
