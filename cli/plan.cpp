@@ -16,7 +16,6 @@
 #include "tutti/base/files.h"
 #include "tutti/base/interrupt.h"
 #include "tutti/base/process.h"
-#include "tutti/data/datasets.h"
 #include "tutti/experiment/cost.h"
 #include "tutti/experiment/experiment.h"
 #include "tutti/experiment/progress.h"
@@ -80,12 +79,7 @@ Priced measure(const fs::path& spec, const Member& member, const Scratch& scratc
 }
 
 // 0 if the data is not on this machine.
-std::int64_t training_samples(const DataSpec& data) {
-  datasets::LoadOptions options;
-  options.dir = data.dir;
-  if (datasets::is_known(data.name) && data.name != "shapes" && !datasets::find(data.name, options)) return 0;
-  return load_splits(data).train.size();
-}
+std::int64_t training_samples(const DataSpec& data) { return is_at_hand(data) ? load_splits(data).train.size() : 0; }
 
 // What the cost depends on.
 std::string key_of(const Member& member) {

@@ -134,12 +134,9 @@ void predict_with(const std::vector<Voter>& voters, const Ensemble& combination,
   }
   predictions.ensemble = combination.predict(probabilities);
   predictions.images = images.names;
-  const auto name_of_class = [&](std::int64_t label) {
-    const auto i = static_cast<std::size_t>(label);
-    return i < predictions.class_names.size() ? predictions.class_names[i] : std::to_string(label);
-  };
   if (images.data.has_labels())
-    for (std::int64_t i = 0; i < images.data.size(); ++i) predictions.answers.push_back(name_of_class(images.data.label(i)));
+    for (std::int64_t i = 0; i < images.data.size(); ++i)
+      predictions.answers.push_back(class_name(predictions.class_names, images.data.label(i)));
   write_and_print(predictions, images.data, options);
 }
 

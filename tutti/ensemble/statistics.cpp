@@ -46,6 +46,11 @@ Interval wilson_interval(std::int64_t successes, std::int64_t total) {
   return {std::max(0.0, (centre - half) / scale), std::min(1.0, (centre + half) / scale)};
 }
 
+bool same_labels(const Tensor& a, const Tensor& b) {
+  return a.type() == b.type() && a.dtype() == DType::kInt32 &&
+         std::ranges::equal(a.data<std::int32_t>(), b.data<std::int32_t>());
+}
+
 Score score(const Tensor& probabilities, const Tensor& labels) {
   check_predictions(probabilities, labels);
   Score result{.samples = probabilities.shape()[0]};

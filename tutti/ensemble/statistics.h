@@ -30,6 +30,9 @@ struct Score {
 // Error unless probabilities is float32 (n, classes) and labels int32 (n,), each a class.
 void check_predictions(const Tensor& probabilities, const Tensor& labels);
 
+// True if both are int32 labels of the same classes in the same order: of the same images, as far as labels can tell.
+bool same_labels(const Tensor& a, const Tensor& b);
+
 // probabilities float32 (n, classes); labels int32 (n,). Error if they do not fit.
 Score score(const Tensor& probabilities, const Tensor& labels);
 

@@ -17,6 +17,7 @@
 #include "tutti/experiment/member.h"
 #include "tutti/experiment/model_file.h"
 #include "tutti/experiment/outcome.h"
+#include "tutti/experiment/splits.h"
 
 namespace fs = std::filesystem;
 
@@ -54,8 +55,7 @@ void check_same_data(const Member& first, const Member& member) {
   if (needs_one_validation_split(member.spec.ensemble) && validation(one) != validation(other))
     fail(file,
          "members: {} has other validation images than {}, and ensemble: {} is fitted on them. Expected the same data.limit, "
-         "samples, "
-         "validation and seed.",
+         "samples, validation and seed.",
          member.name, first.name, describe(member.spec.ensemble));
 }
 
@@ -74,10 +74,9 @@ std::string unused_name(const fs::path& folder, const fs::path& name) {
 
 Spec prepare_data(const Spec& spec, std::string& note) {
   const DataSpec& data = spec.data;
-  if (!datasets::is_known(data.name) || data.name == "shapes") return spec;
+  if (is_at_hand(data)) return spec;
   datasets::LoadOptions options;
   options.dir = data.dir;
-  if (datasets::find(data.name, options)) return spec;
   try {
     datasets::load_dataset(data.name, options);
     return spec;

@@ -131,7 +131,7 @@ class Training {
         record_.status.epoch = training.epoch;
         return training;
       } catch (const Error& error) {
-        log_warning("{}; trying the checkpoint before", error.what());
+        log_warning("{} Trying the checkpoint before.", error.what());
         model = new_model();
       }
     return {};

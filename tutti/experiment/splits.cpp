@@ -50,6 +50,13 @@ SplitIndices divide(const DataSpec& spec, std::int64_t train, std::int64_t test)
 
 }  // namespace
 
+bool is_at_hand(const DataSpec& spec) {
+  if (!datasets::is_known(spec.name) || spec.name == "shapes") return true;
+  datasets::Options options;
+  options.dir = spec.dir;
+  return datasets::find(spec.name, options).has_value();
+}
+
 Dataset scaled(const Dataset& data, double scale) {
   if (scale == 1.0) return data;
   return data.map([factor = static_cast<float>(scale)](Sample sample) {

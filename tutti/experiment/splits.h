@@ -12,6 +12,9 @@ struct Splits {
   Dataset test;        // the first DataSpec::holdout of it are those that preds.csv lists
 };
 
+// False if the set would have to be downloaded.
+bool is_at_hand(const DataSpec& spec);
+
 // Error if the set has no class labels, or if a part would be empty.
 Splits load_splits(const DataSpec& spec, bool progress = false);
 

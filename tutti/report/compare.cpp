@@ -45,9 +45,8 @@ Comparison compare(const RunFolder& first_run, const RunFolder& second_run) {
   Comparison comparison{.first = name_of_run(first), .second = name_of_run(second)};
   comparison.spec = differences_of(spec_of_run(first_run), spec_of_run(second_run));
   // Only the same images tell which is better image by image.
-  const bool same = !first.members.empty() && !second.members.empty() && first.labels.type() == second.labels.type() &&
-                    std::ranges::equal(first.labels.data<std::int32_t>(), second.labels.data<std::int32_t>()) &&
-                    first.data == second.data;
+  const bool same = !first.members.empty() && !second.members.empty() && first.data == second.data &&
+                    same_labels(first.labels, second.labels);
   const Tensor labels = same ? first.labels : Tensor();
   for (const MemberOutcome& member : first.members)
     comparison.pairs.push_back(pair_of(member.result.name, &member, find_member(second, member.result.name), labels));

@@ -6,7 +6,6 @@
 
 #include "tutti/base/error.h"
 #include "tutti/base/files.h"
-#include "tutti/data/datasets.h"
 #include "tutti/data/npy.h"
 #include "tutti/experiment/experiment.h"
 #include "tutti/experiment/splits.h"
@@ -25,18 +24,6 @@ std::vector<std::pair<std::string, std::string>> read_environment(const RunFolde
   for (const auto& [name, value] : json.items())
     if (value.is_string()) result.emplace_back(name, value.get<std::string>());
   return result;
-}
-
-bool same_labels(const Tensor& a, const Tensor& b) {
-  return a.type() == b.type() && std::ranges::equal(a.data<std::int32_t>(), b.data<std::int32_t>());
-}
-
-// True if the data would have to be downloaded.
-bool is_elsewhere(const DataSpec& data) {
-  if (data.name == "shapes" || !std::ranges::count(datasets::names(), data.name, &datasets::Description::name)) return false;
-  datasets::Options options;
-  options.dir = data.dir;
-  return !datasets::find(data.name, options);
 }
 
 void combine_members(RunResults& results, const Spec& spec, const std::vector<Tensor>& validation_labels) {
@@ -132,7 +119,7 @@ Dataset test_images(const RunFolder& run, const RunResults& results) {
   try {
     DataSpec data = spec_of_run(run).data;
     data.scale = 1.0;
-    if (is_elsewhere(data)) return {};
+    if (!is_at_hand(data)) return {};  // a report downloads nothing
     const Dataset test = load_splits(data).test;
     if (same_labels(test.labels(), results.labels)) return test;
   } catch (const Error&) {
@@ -147,10 +134,12 @@ Diversity diversity_of(const RunResults& results) {
   return diversity(predictions, results.labels);
 }
 
-std::string class_name(const RunResults& results, std::int64_t index) {
+std::string class_name(const std::vector<std::string>& names, std::int64_t index) {
   const auto i = static_cast<std::size_t>(index);
-  return i < results.class_names.size() ? results.class_names[i] : std::to_string(index);
+  return i < names.size() ? names[i] : std::to_string(index);
 }
+
+std::string class_name(const RunResults& results, std::int64_t index) { return class_name(results.class_names, index); }
 
 std::string verdict(const RunResults& results) {
   std::string text;

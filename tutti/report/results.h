@@ -53,6 +53,8 @@ Dataset test_images(const RunFolder& run, const RunResults& results);
 // How alike the members are on the test split.
 Diversity diversity_of(const RunResults& results);
 
+// The name of a class; its number if it has none.
+std::string class_name(const std::vector<std::string>& names, std::int64_t index);
 std::string class_name(const RunResults& results, std::int64_t index);
 
 // The sentence of compare_sentence(), and which members are missing.

@@ -56,7 +56,7 @@ Candidate read_candidate(const MemberFolder& folder, const std::string& run, con
                       .validation = read_npy(folder.path() / "validation.npy"),
                       .test = read_npy(folder.path() / "test.npy")};
   const Tensor own = read_npy(folder.path() / "validation_labels.npy");
-  if (own.type() != labels.type() || !std::ranges::equal(own.data<std::int32_t>(), labels.data<std::int32_t>()))
+  if (!same_labels(own, labels))
     fail("standing ensemble", "{}/{} was validated on other images than the rest. Expected the same data in all runs.", run,
          member);
   candidate.loss = score(candidate.validation, labels).log_loss;

@@ -34,10 +34,7 @@ Table members(const RunResults& results) {
 Table images(const ImagePredictions& predictions, std::int64_t count) {
   std::vector<std::string> header = {"image", "member"};
   const std::int64_t classes = predictions.ensemble.shape()[1];
-  for (std::int64_t c = 0; c < classes; ++c) {
-    const auto i = static_cast<std::size_t>(c);
-    header.push_back(i < predictions.class_names.size() ? predictions.class_names[i] : std::to_string(c));
-  }
+  for (std::int64_t c = 0; c < classes; ++c) header.push_back(class_name(predictions.class_names, c));
   Table table(header);
   const std::int64_t rows = std::min<std::int64_t>(count, predictions.ensemble.shape()[0]);
   for (std::int64_t image = 0; image < rows; ++image) {
