@@ -4,6 +4,7 @@
 #include "cli/common.h"
 #include "tutti/base/interrupt.h"
 #include "tutti/experiment/run_members.h"
+#include "tutti/kubernetes/cluster_run.h"
 
 namespace tutti::cli {
 
@@ -18,6 +19,17 @@ void add_cancel(Command& program, int& code) {
     const std::vector<std::string> members = arguments->members();
     std::size_t training = 0;
     for (const std::string& name : members) training += is_being_trained(run.member(name).status());
+    if (const auto cluster = cluster_of(run)) {
+      const auto kubectl = make_kubectl(*cluster);
+      std::size_t active = 0;
+      for (const MemberPod& pod : member_pods(*kubectl, run, members)) active += is_active(pod);
+      request_cancel(run);
+      remove_jobs(*kubectl, run);
+      print(active == 0 ? "nothing of " + run.path().string() + " is running\n"
+                        : "stopped " + run.path().string() + "\nGo on with: tutti resume " + run.path().string() + "\n");
+      code = kOk;
+      return;
+    }
     // Asked for even if nobody trains at this instant: a runner may be between two members. The next resume forgets it.
     request_cancel(run);
     if (training == 0) {

@@ -8,16 +8,19 @@
 #include <fmt/color.h>
 #include <nlohmann/json.hpp>
 
+#include "cli/cluster_arguments.h"
 #include "cli/commands.h"
 #include "cli/common.h"
 #include "tutti/base/error.h"
+#include "tutti/kubernetes/cluster_run.h"
 
 namespace tutti::cli {
 namespace {
 
 struct Arguments {
-  std::string on = "local", context, name_space;
-  std::filesystem::path store = default_store();
+  std::string on = "local", expect;
+  ClusterArguments cluster;
+  std::filesystem::path spec, store = default_store();
   bool json = false;
 };
 
@@ -39,14 +42,36 @@ void print_checks(const std::vector<Check>& checks) {
   }
 }
 
+std::vector<Check> check_kubernetes(const Arguments& arguments) {
+  const Spec spec = arguments.spec.empty() ? parse_spec("model: m\ndata: shapes\n", "doctor", arguments.cluster.overrides())
+                                           : load_spec(arguments.spec, arguments.cluster.overrides());
+  const auto kubectl = make_kubectl(cluster_of(spec));
+  std::vector<Check> checks = check_cluster(*kubectl);
+  const bool answers = checks.size() > 1;
+  if (!answers) return checks;
+  if (arguments.spec.empty()) {
+    checks.push_back({.name = "a Pod",
+                      .state = CheckState::kNote,
+                      .detail = "not tried",
+                      .fix = "tutti doctor --on kubernetes --spec SPEC tries image, storage and GPU"});
+    return checks;
+  }
+  std::filesystem::path store = arguments.store;
+  std::string note;
+  spec_for_pods(spec, store, note);
+  std::filesystem::create_directories(store);
+  std::ranges::move(check_pod(*kubectl, spec, store, manifest_options(spec, store, true)), std::back_inserter(checks));
+  return checks;
+}
+
 std::vector<Check> check_all(const Arguments& arguments) {
   std::vector<Check> checks = check_machine(arguments.store);
+  if (!arguments.expect.empty()) checks.push_back(check_same_store(arguments.store, arguments.expect));
   if (arguments.on == "local") return checks;
   try {
-    const auto kubectl = make_kubectl({.context = arguments.context, .name_space = arguments.name_space});
-    std::ranges::move(check_cluster(*kubectl), std::back_inserter(checks));
+    std::ranges::move(check_kubernetes(arguments), std::back_inserter(checks));
   } catch (const Error& error) {
-    checks.push_back({.name = "kubectl", .state = CheckState::kBroken, .detail = error.what()});
+    checks.push_back({.name = "kubernetes", .state = CheckState::kBroken, .detail = error.what()});
   }
   return checks;
 }
@@ -57,11 +82,13 @@ void add_doctor(Command& program, int& code) {
   auto arguments = std::make_shared<Arguments>();
   Command command = program.add("doctor", "Check what this machine, or a cluster, lacks for training, and say what to do");
   command.option("--on", arguments->on, "what to check beside this machine").one_of({"local", "kubernetes"}).show_default();
-  command.option("--context", arguments->context, "of kubectl");
-  command.option("--namespace", arguments->name_space, "of kubectl");
+  command.option("--spec", arguments->spec, "an experiment: its image, storage and GPU are tried in a Pod");
+  arguments->cluster.add(command);
   command.option("--store", arguments->store, "folder of all runs ($TUTTI_STORE)").show_default();
+  command.option("--expect", arguments->expect, "a file that must be in the store (what a Pod is asked)");
   command.flag("--json", arguments->json, "print JSON and nothing else");
-  command.examples({"tutti doctor", "tutti doctor --on kubernetes"});
+  command.examples({"tutti doctor", "tutti doctor --on kubernetes --spec experiment.yaml"});
+
   command.on_run([arguments, &code] {
     const std::vector<Check> checks = check_all(*arguments);
     if (arguments->json) {

@@ -9,6 +9,7 @@
 
 #include "cli/commands.h"
 #include "cli/common.h"
+#include "cli/run_view.h"
 #include "tutti/base/error.h"
 #include "tutti/base/interrupt.h"
 #include "tutti/base/names.h"
@@ -33,11 +34,18 @@ class LogReader {
     }
     return any;
   }
-  bool is_live() const { return is_being_trained(folder_.status()); }
+  // Why there is nothing to read yet, each time that it is something else.
+  void print_wait(const MemberStatus& status) {
+    const std::string reason = status.state == MemberState::kWaiting ? status.error : "";
+    if (reason != reason_ && !reason.empty()) print(prefix_ + "(waiting: " + reason + ")\n");
+    reason_ = reason;
+  }
+  std::string member() const { return folder_.name(); }
 
  private:
   MemberFolder folder_;
   std::string prefix_;
+  std::string reason_;
   std::streamoff position_ = 0;
 };
 
@@ -57,16 +65,23 @@ std::vector<LogReader> readers_of(const RunFolder& run, const std::vector<std::s
   return readers;
 }
 
-void follow(std::vector<LogReader>& readers) {
+// A cluster is asked every few looks only: a call of kubectl is a process.
+void follow(RunView& view, std::vector<LogReader>& readers) {
   constexpr auto kPoll = std::chrono::milliseconds(200);
-  for (bool live = true, news = true; live || news;) {
-    std::this_thread::sleep_for(kPoll);
+  constexpr int kLooks = 10;
+  int look = 0;
+  for (bool live = true, news = true; live || news; ++look) {
     check_interrupt();
+    if (look % kLooks == 0) view.look();
     live = news = false;
     // Whether it lives first: what it wrote before it ended is then still read.
-    for (const LogReader& reader : readers) live = live || reader.is_live();
-    for (LogReader& reader : readers) news = reader.print_new() || news;
+    for (const LogReader& reader : readers) live = live || view.is_live(reader.member());
+    for (LogReader& reader : readers) {
+      news = reader.print_new() || news;
+      reader.print_wait(view.status(reader.member()));
+    }
     std::fflush(stdout);
+    if (live || news) std::this_thread::sleep_for(kPoll);
   }
 }
 
@@ -98,7 +113,8 @@ void add_logs(Command& program, int& code) {
     for (LogReader& reader : readers) reader.print_new();
     if (arguments->follow) {
       handle_interrupts();
-      follow(readers);
+      RunView view(run, all);
+      follow(view, readers);
     }
     code = kOk;
   });

@@ -91,6 +91,7 @@ void add_commands(Command program, int& code) {
   add_report(program, code);
   add_compare(program, code);
   add_ensemble(program, code);
+  add_schedule(program, code);
   add_verify(program, code);
   add_evaluate(program, code);
   add_predict(program, code);
@@ -102,6 +103,7 @@ void add_commands(Command program, int& code) {
   add_version(program, code);
   add_completion(program, code);
   add_member(program, code);
+  add_pod(program, code);
   add_cost(program, code);
 }
 

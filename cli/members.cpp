@@ -1,17 +1,21 @@
 #include "cli/members.h"
 
 #include <algorithm>
+#include <chrono>
+#include <thread>
 
 #include <fmt/format.h>
 
 #include "cli/commands.h"
 #include "cli/common.h"
 #include "tutti/base/display.h"
+#include "tutti/base/interrupt.h"
 #include "tutti/experiment/experiment.h"
 #include "tutti/experiment/local_runner.h"
 #include "tutti/experiment/run_members.h"
-#include "tutti/report/report.h"
-#include "tutti/report/standing.h"
+#include "tutti/kubernetes/cluster_run.h"
+#include "tutti/kubernetes/kubernetes_runner.h"
+#include "tutti/report/finish.h"
 #include "tutti/report/summary.h"
 
 namespace tutti::cli {
@@ -34,28 +38,75 @@ int exit_code(const RunMembersResult& trained, std::size_t done) {
   return failed ? kMemberFailed : kOk;
 }
 
-}  // namespace
+void announce(const RunFolder& run, ProgressView& view, const TrainMembersOptions& options, std::size_t members,
+              const std::string& where) {
+  if (!options.note.empty()) view.note(options.note);
+  view.note(fmt::format("{}: {} member{} on {}, {}", spec_of_run(run).name, members, members == 1 ? "" : "s", where,
+                        run.path().string()));
+}
 
-int train_members(const RunFolder& run, const std::vector<std::string>& members, const TrainMembersOptions& options) {
-  const Spec spec = spec_of_run(run);
+int train_here(const RunFolder& run, const std::vector<std::string>& members, const TrainMembersOptions& options) {
   wait_until_stopped(run, members);
   const std::vector<std::string> unfinished = unfinished_members(run, members);
   const auto view = options.json ? make_silent_view() : make_progress_view(display());
   const auto runner = make_local_runner();
-  if (!options.note.empty()) view->note(options.note);
-  view->note(fmt::format("{}: {} member{} on {}, {}", spec.name, unfinished.size(), unfinished.size() == 1 ? "" : "s",
-                         runner->where(), run.path().string()));
-  const RunMembersResult trained = run_members(run, unfinished, *runner, *view, {.share = spec.run});
-  link_models(run, members);
+  announce(run, *view, options, unfinished.size(), runner->where());
+  const RunMembersResult trained = run_members(run, unfinished, *runner, *view, {.share = spec_of_run(run).run});
+  const Finished finished = finish_run(run, members);
   const RunResults results = read_results(run);
-  write_report(run, results);
   print_results(run, results, options.json);
-  if (spec.grow && !results.members.empty()) {
-    const GrowResult grown = grow_standing(run);
-    if (!options.json) print(describe(grown) + "\n");
-  }
+  if (finished.grown && !options.json) print(describe(*finished.grown) + "\n");
   if (trained.stopped && !options.json) print(fmt::format("Go on with: tutti resume {}\n", run.path().string()));
   return exit_code(trained, results.members.size());
+}
+
+// The member that ended last makes the ensemble, in its Pod; this process only if nobody is left to do it.
+void wait_for_ensemble(const RunFolder& run, const std::vector<std::string>& members) {
+  constexpr auto kPatience = std::chrono::seconds(60);
+  const auto all_ended = [&] { return std::ranges::all_of(members, [&](const auto& name) { return has_ended(run, name); }); };
+  for (const auto begin = std::chrono::steady_clock::now();
+       all_ended() && std::chrono::steady_clock::now() - begin < kPatience;) {
+    if (is_finished(run)) return;
+    check_interrupt();
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  }
+  finish_run(run, members);
+}
+
+int train_on_kubernetes(const RunFolder& run, const std::vector<std::string>& members, const TrainMembersOptions& options) {
+  const std::vector<std::string> unfinished = unfinished_members(run, members);
+  const auto view = options.json ? make_silent_view() : make_progress_view(display());
+  const auto kubectl = make_kubectl(cluster_of(run).value_or(cluster_of(spec_of_run(run))));
+  const auto runner = make_kubernetes_runner(*kubectl, run, members);
+  announce(run, *view, options, unfinished.size(), runner->where());
+  prepare_again(run, unfinished);
+  const std::string look = fmt::format("tutti status --watch {0}\ntutti logs -f {0}\ntutti cancel {0}\n", run.path().string());
+  if (options.detach) {
+    for (const std::string& name : unfinished) runner->start({run, name});
+    runner->poll();
+    if (!options.json) print(look);
+    return kOk;
+  }
+  RunSpec all_at_once;
+  all_at_once.parallel = static_cast<int>(members.size());
+  const RunMembersResult trained = run_members(run, unfinished, *runner, *view, {.share = all_at_once});
+  if (trained.left) {
+    if (!options.json) print("The members go on in the cluster:\n" + look);
+    return kInterrupted;
+  }
+  for (const MemberEnd& end : trained.ends)
+    if (end.kind == MemberEnd::Kind::kFailed && !has_ended(run, end.member)) end_member(run, end.member, members, false);
+  wait_for_ensemble(run, members);
+  const RunResults results = read_results(run);
+  print_results(run, results, options.json);
+  if (trained.stopped && !options.json) print(fmt::format("Go on with: tutti resume {}\n", run.path().string()));
+  return exit_code(trained, results.members.size());
+}
+
+}  // namespace
+
+int train_members(const RunFolder& run, const std::vector<std::string>& members, const TrainMembersOptions& options) {
+  return options.kubernetes ? train_on_kubernetes(run, members, options) : train_here(run, members, options);
 }
 
 }  // namespace tutti::cli

@@ -4,6 +4,7 @@
 #include "cli/common.h"
 #include "tutti/base/error.h"
 #include "tutti/experiment/experiment.h"
+#include "tutti/kubernetes/cluster_run.h"
 #include "tutti/report/standing.h"
 
 namespace tutti::cli {
@@ -11,6 +12,13 @@ namespace {
 
 void remove(const RunFolder& run) {
   std::error_code code;
+  if (const auto cluster = cluster_of(run)) {
+    const auto kubectl = make_kubectl(*cluster);
+    for (const MemberPod& pod : member_pods(*kubectl, run, names_of(plan(spec_of_run(run)))))
+      if (is_active(pod))
+        fail("rm", "{} has a Job in the cluster. Expected: tutti cancel {} first.", pod.member, run.path().string());
+    remove_jobs(*kubectl, run);
+  }
   for (std::filesystem::directory_iterator member(run.path() / "members", code), end; !code && member != end;
        member.increment(code)) {
     const MemberStatus status = MemberFolder(member->path()).status();

@@ -1,7 +1,5 @@
 #include "cli/spec_arguments.h"
 
-#include "tutti/experiment/plan.h"
-
 namespace tutti::cli {
 
 void SpecArguments::add(Command& command) {
@@ -12,13 +10,14 @@ void SpecArguments::add(Command& command) {
   command.option("--threads", threads, "threads of a member (default: the cores shared out)").positive();
 }
 
-Spec SpecArguments::load() const {
+Spec SpecArguments::load_given(const Overrides& more) const {
   Overrides overrides;
   if (!data.empty()) overrides.emplace_back("data.dir", std::filesystem::absolute(data).string());
   for (const std::string& text : set) overrides.push_back(parse_override(text));
   if (parallel > 0) overrides.emplace_back("run.parallel", std::to_string(parallel));
   if (threads > 0) overrides.emplace_back("run.threads", std::to_string(threads));
-  return resolve(load_spec(spec, overrides));
+  overrides.insert(overrides.end(), more.begin(), more.end());
+  return load_spec(spec, overrides);
 }
 
 }  // namespace tutti::cli

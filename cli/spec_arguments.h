@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "cli/command.h"
-#include "tutti/experiment/spec.h"
+#include "tutti/experiment/plan.h"
 
 namespace tutti::cli {
 
@@ -15,8 +15,9 @@ struct SpecArguments {
   std::vector<std::string> set;
   int parallel = 0, threads = 0;
   void add(Command& command);
-  // Resolved.
-  Spec load() const;
+  // With the command line's values in place, these above them; and resolved.
+  Spec load_given(const Overrides& more = {}) const;
+  Spec load(Where where = Where::kHere, const Overrides& more = {}) const { return resolve(load_given(more), where); }
 };
 
 }  // namespace tutti::cli

@@ -6,6 +6,7 @@
 
 #include "cli/commands.h"
 #include "cli/common.h"
+#include "cli/run_view.h"
 #include "tutti/base/display.h"
 #include "tutti/base/interrupt.h"
 #include "tutti/experiment/progress.h"
@@ -13,16 +14,11 @@
 namespace tutti::cli {
 namespace {
 
-std::string state_of(const MemberStatus& status) {
-  const bool lost = status.state == MemberState::kRunning && !is_being_trained(status);
-  return lost ? "lost" : std::string(name_of(status.state));
-}
-
 nlohmann::ordered_json json_of(const std::string& name, const MemberStatus& status) {
   nlohmann::ordered_json metrics = nlohmann::ordered_json::object();
   for (const auto& [key, value] : status.metrics) metrics[key] = value;
   return {{"name", name},
-          {"state", state_of(status)},
+          {"state", name_of(status.state)},
           {"engine", status.engine},
           {"epoch", status.epoch},
           {"epochs", status.epochs},
@@ -32,30 +28,26 @@ nlohmann::ordered_json json_of(const std::string& name, const MemberStatus& stat
           {"error", status.error}};
 }
 
-// The members as lines; `live` is told whether one of them is being trained.
-std::string lines_of(const RunFolder& run, const std::vector<std::string>& members, bool& live) {
+// The members as lines; `live` is told whether one of them is being trained, or will be.
+std::string lines_of(RunView& view, bool& live) {
   std::size_t width = 0;
-  for (const std::string& name : members) width = std::max(width, name.size());
+  for (const std::string& name : view.members()) width = std::max(width, name.size());
   std::string text;
   live = false;
-  for (const std::string& name : members) {
-    MemberStatus status = run.member(name).status();
-    live = live || is_being_trained(status);
-    if (state_of(status) == "lost") {
-      status.state = MemberState::kFailed;
-      status.error = "its process is gone; tutti resume goes on with it";
-    }
-    text += member_line({name, status}, width, display().is_interactive() ? display().width() : 0) + "\n";
+  view.look();
+  for (const std::string& name : view.members()) {
+    live = live || view.is_live(name);
+    text += member_line({name, view.status(name)}, width, display().is_interactive() ? display().width() : 0) + "\n";
   }
   return text;
 }
 
 // Until no member is being trained any more: in place on a terminal, elsewhere when something has changed.
-void watch(const RunFolder& run, const std::vector<std::string>& members) {
+void watch(RunView& view) {
   handle_interrupts();
   std::string shown;
   for (bool live = true; live;) {
-    const std::string text = lines_of(run, members, live);
+    const std::string text = lines_of(view, live);
     if (text != shown) {
       if (display().is_interactive())
         display().live("status", std::string_view(text).substr(0, text.size() - 1));
@@ -74,18 +66,19 @@ void watch(const RunFolder& run, const std::vector<std::string>& members) {
 
 void show(const RunArguments& arguments, bool and_watch) {
   const RunFolder run = arguments.find();
-  const std::vector<std::string> members = arguments.members();
+  RunView view(run, arguments.members());
   if (arguments.json) {
+    view.look();
     nlohmann::ordered_json json = {{"run", run.path().string()}, {"members", nlohmann::ordered_json::array()}};
-    for (const std::string& name : members) json["members"].push_back(json_of(name, run.member(name).status()));
+    for (const std::string& name : view.members()) json["members"].push_back(json_of(name, view.status(name)));
     return print(json.dump(2) + "\n");
   }
   bool live = false;
   print(run.path().string() + "\n");
   if (and_watch)
-    watch(run, members);
+    watch(view);
   else
-    print(lines_of(run, members, live));
+    print(lines_of(view, live));
 }
 
 }  // namespace

@@ -5,7 +5,9 @@
 #include <string>
 #include <vector>
 
+#include "tutti/experiment/spec.h"
 #include "tutti/kubernetes/kubectl.h"
+#include "tutti/kubernetes/manifest.h"
 
 namespace tutti {
 
@@ -27,7 +29,15 @@ struct Check {
 // written. `root`: where /proc and /dev are.
 std::vector<Check> check_machine(const std::filesystem::path& store, const std::filesystem::path& root = "/");
 
+// Whether a file that somebody put into the store on another machine is there.
+Check check_same_store(const std::filesystem::path& store, const std::string& file);
+
 // The server and what its version lacks, nodes and the GPUs that they offer, storage classes, and what the user may do.
 std::vector<Check> check_cluster(Kubectl& kubectl);
+
+// Whether the image of a spec is there, and what a Pod of it sees: this same store, writable; engines; GPUs. Makes a Pod and
+// removes it; waits for it so many seconds.
+std::vector<Check> check_pod(Kubectl& kubectl, const Spec& spec, const std::filesystem::path& store,
+                             const ManifestOptions& options, double patience = 60);
 
 }  // namespace tutti

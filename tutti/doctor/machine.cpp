@@ -153,6 +153,15 @@ std::string_view name_of(CheckState state) {
   return kNames[static_cast<std::size_t>(state)];
 }
 
+Check check_same_store(const fs::path& store, const std::string& file) {
+  std::error_code code;
+  if (fs::exists(store / file, code)) return {.name = "shared store", .detail = store.string() + " is the same here and there"};
+  return {.name = "shared store",
+          .state = CheckState::kBroken,
+          .detail = store.string() + " is another folder here than where you are",
+          .fix = "kubernetes.storage must be what holds --store (minikube: start --mount --mount-string=DIR:DIR)"};
+}
+
 std::vector<Check> check_machine(const fs::path& store, const fs::path& root) {
   std::vector<Check> checks = {check_processor(root)};
   const auto add = [&](std::vector<Check> more) { std::ranges::move(more, std::back_inserter(checks)); };

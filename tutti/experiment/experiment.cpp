@@ -63,7 +63,8 @@ void check_same_data(const Member& first, const Member& member) {
 std::string unused_name(const fs::path& folder, const fs::path& name) {
   std::string result = name.string();
   const auto is_taken = [&](const std::string& file) {
-    return file == "spec.yaml" || file == "environment.json" || file == "cancel" || fs::exists(folder / file);
+    return file == "spec.yaml" || file == "environment.json" || file == "cancel" || file == "cluster.json" ||
+           file == "attempts.json" || file == "experiment.yaml" || file == "seeds" || fs::exists(folder / file);
   };
   for (int copy = 2; is_taken(result); ++copy)
     result = fmt::format("{}-{}{}", name.stem().string(), copy, name.extension().string());
@@ -88,13 +89,13 @@ Spec prepare_data(const Spec& spec, std::string& note) {
   return parse_spec(spec.document, spec.file, {{"data.name", data.fallback}});
 }
 
-void check_members(const std::vector<Member>& members) {
+void check_members(const std::vector<Member>& members, Where where) {
   for (const Member& member : members) check_same_data(members.front(), member);
   // Building a model draws all its weights: once for each file is enough.
   std::set<fs::path> checked;
   for (const Member& member : members) {
     if (member.kind() == MemberKind::kProgram) {
-      if (!find_program(member.spec.program.command[0]))
+      if (where == Where::kHere && !find_program(member.spec.program.command[0]))
         fail(member.spec.file.string(), "{}: there is no program '{}'. Expected one in $PATH, or a path to it.", member.name,
              member.spec.program.command[0]);
       continue;
@@ -115,25 +116,28 @@ void check_members(const std::vector<Member>& members) {
   }
 }
 
-RunFolder write_run(const Spec& spec, const fs::path& store, const std::string& run_name) {
-  const RunFolder run = create_run(store, spec.name, run_name);
-  // The run's own copies, named in its spec without a folder: a run may be moved.
+void write_spec(const Spec& spec, const fs::path& folder, const std::string& name) {
   std::vector<std::pair<fs::path, fs::path>> copies;
   for (const fs::path& file : files_of(spec)) {
     // Under their own names: members are named after them.
-    const std::string name = unused_name(run.path(), file.filename());
+    const std::string copy = unused_name(folder, file.filename());
     std::error_code code;
-    fs::copy_file(file, run.path() / name, code);
-    if (code) fail("store", "cannot copy {} to {}: {}.", file.string(), run.path().string(), code.message());
-    copies.emplace_back(file, name);
+    fs::copy_file(file, folder / copy, code);
+    if (code) fail("store", "cannot copy {} to {}: {}.", file.string(), folder.string(), code.message());
+    copies.emplace_back(file, copy);
   }
+  write_file_atomically(folder / name, fmt::format("# {} as resolved by tutti {}\n{}", spec.file.filename().string(),
+                                                   TUTTI_VERSION, document_with_files(spec, copies)));
+}
+
+RunFolder write_run(const Spec& spec, const fs::path& store, const std::string& run_name) {
+  const RunFolder run = create_run(store, spec.name, run_name);
   nlohmann::ordered_json environment = nlohmann::ordered_json::object();
   for (const auto& [name, value] : describe_environment()) environment[name] = value;
   if (const std::string commit = commit_of(fs::absolute(spec.file).parent_path()); !commit.empty())
     environment["commit of the spec"] = commit;
   write_file_atomically(run.environment(), environment.dump(2) + "\n");
-  write_file_atomically(run.spec(), fmt::format("# {} as resolved by tutti {}\n{}", spec.file.filename().string(),
-                                                TUTTI_VERSION, document_with_files(spec, copies)));
+  write_spec(spec, run.path(), "spec.yaml");
   return run;
 }
 

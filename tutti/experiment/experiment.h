@@ -14,9 +14,11 @@ namespace tutti {
 Spec prepare_data(const Spec& spec, std::string& note);
 
 // Builds every member's model, optimizer, loss and metrics, and throws them away: a mistake is an Error before anything
-// starts.
-void check_members(const std::vector<Member>& members);
+// starts. Whether a program is there is known only here.
+void check_members(const std::vector<Member>& members, Where where = Where::kHere);
 
+// The spec and copies of its model files in a folder, named in the spec without their folder: it may be moved.
+void write_spec(const Spec& spec, const std::filesystem::path& folder, const std::string& name);
 // A run's folder with spec.yaml, the model file and environment.json. `spec` is resolved and prepared.
 RunFolder write_run(const Spec& spec, const std::filesystem::path& store, const std::string& run_name);
 // The spec of a run, as write_run() left it.

@@ -63,8 +63,8 @@ class RunMembers : public testing::Test {
 
 TEST_F(RunMembers, StartsSoManyAtATime) {
   FakeRunner runner([](const MemberJob& job, bool) { return MemberEnd{job.member, Kind::kDone, ""}; });
-  const auto [ends, stopped] = run_members(RunFolder(folder_), {"a", "b", "c", "d", "e"}, runner, view_,
-                                           {.share = {.parallel = 2, .threads = 3}, .wait = [] {}});
+  const auto [ends, stopped, left] = run_members(RunFolder(folder_), {"a", "b", "c", "d", "e"}, runner, view_,
+                                                 {.share = {.parallel = 2, .threads = 3}, .wait = [] {}});
   EXPECT_EQ(names(ends, Kind::kDone).size(), 5u);
   EXPECT_EQ(runner.most_at_a_time, 2u);
   EXPECT_EQ(runner.started[0].threads, 3);
@@ -77,7 +77,7 @@ TEST_F(RunMembers, GoesOnAfterAFailureAndShowsItsLog) {
     write_file_atomically(job.run.member("b").log(), "loading\ntutti: error: no such engine\n");
     return MemberEnd{job.member, Kind::kFailed, "the process ended with exit code 1"};
   });
-  const auto [ends, stopped] = run_members(RunFolder(folder_), {"a", "b", "c"}, runner, view_, fast_);
+  const auto [ends, stopped, left] = run_members(RunFolder(folder_), {"a", "b", "c"}, runner, view_, fast_);
   EXPECT_THAT(names(ends, Kind::kDone), ElementsAre("a", "c"));
   EXPECT_THAT(names(ends, Kind::kFailed), ElementsAre("b"));
   EXPECT_THAT(view_.notes, Contains(HasSubstr("no such engine")));
@@ -99,7 +99,7 @@ TEST_F(RunMembers, StopsAllWhenInterrupted) {
   FakeRunner runner([](const MemberJob& job, bool stopped) {
     return MemberEnd{job.member, stopped ? Kind::kInterrupted : Kind::kDone, ""};
   });
-  const auto [ends, stopped] =
+  const auto [ends, stopped, left] =
       run_members(RunFolder(folder_), {"a", "b", "c"}, runner, view_, {.share = {.parallel = 2}, .wait = [&] {
                                                                          if (++waits == 1) set_interrupted(true);
                                                                        }});
@@ -111,7 +111,7 @@ TEST_F(RunMembers, LocalMembersAreProcesses) {
   const auto runner = shell(R"(echo "$2 $TUTTI_NUM_THREADS $OMP_NUM_THREADS"
     case "$2" in bad) echo "tutti: error: broken" >&2; exit 1;; killed) kill -9 $$;; esac)");
   const RunFolder run(folder_);
-  const auto [ends, stopped] =
+  const auto [ends, stopped, left] =
       run_members(run, {"good", "bad", "killed"}, *runner, view_, {.share = {.parallel = 3, .threads = 2}});
   EXPECT_THAT(names(ends, Kind::kDone), ElementsAre("good"));
   EXPECT_THAT(names(ends, Kind::kFailed), ElementsAre("bad", "killed"));
@@ -127,14 +127,14 @@ TEST_F(RunMembers, LocalMembersStopCleanly) {
     ::usleep(20000);
     if (!run.member("a").log_tail(1).empty() && !run.member("b").log_tail(1).empty()) set_interrupted(true);
   };
-  const auto [ends, stopped] = run_members(run, {"a", "b"}, *runner, view_, {.share = {.parallel = 2}, .wait = wait});
+  const auto [ends, stopped, left] = run_members(run, {"a", "b"}, *runner, view_, {.share = {.parallel = 2}, .wait = wait});
   EXPECT_THAT(names(ends, Kind::kInterrupted), ElementsAre("a", "b"));
   EXPECT_THAT(run.member("a").log_tail(1), ElementsAre("saved"));
 }
 
 TEST_F(RunMembers, AProgramThatIsNotThereIsAFailure) {
   const auto runner = make_local_runner({.command = {"/nowhere/tutti"}});
-  const auto [ends, stopped] = run_members(RunFolder(folder_), {"a"}, *runner, view_, {.share = {.parallel = 1}});
+  const auto [ends, stopped, left] = run_members(RunFolder(folder_), {"a"}, *runner, view_, {.share = {.parallel = 1}});
   ASSERT_EQ(ends.size(), 1u);
   EXPECT_THAT(ends[0].reason, HasSubstr("could not be started: [process] there is no program /nowhere/tutti"));
 }
@@ -145,7 +145,7 @@ TEST_F(RunMembers, AFailedMemberIsStartedAgain) {
     const bool done = job.member != "a" || ++tries == 3;
     return MemberEnd{job.member, done ? Kind::kDone : Kind::kFailed, done ? "" : "crashed"};
   });
-  const auto [ends, stopped] =
+  const auto [ends, stopped, left] =
       run_members(RunFolder(folder_), {"a", "b"}, runner, view_, {.share = {.parallel = 1, .retries = 2}, .wait = [] {}});
   EXPECT_THAT(names(ends, Kind::kDone), ElementsAre("a", "b"));
   EXPECT_EQ(runner.started.size(), 4u);
@@ -163,7 +163,8 @@ TEST_F(RunMembers, AMemberWhoseResultsAreThereIsDone) {
     job.run.member(job.member).write_result({.name = job.member});
     return MemberEnd{job.member, Kind::kFailed, "the process ended with exit code 1"};  // the log's disk is full
   });
-  const auto [ends, stopped] = run_members(RunFolder(folder_), {"a"}, runner, view_, {.share = {.retries = 2}, .wait = [] {}});
+  const auto [ends, stopped, left] =
+      run_members(RunFolder(folder_), {"a"}, runner, view_, {.share = {.retries = 2}, .wait = [] {}});
   EXPECT_THAT(names(ends, Kind::kDone), ElementsAre("a"));
   EXPECT_EQ(runner.started.size(), 1u);
   // Its predictions are not there, though: it would be asked again.
@@ -173,8 +174,8 @@ TEST_F(RunMembers, AMemberWhoseResultsAreThereIsDone) {
 TEST_F(RunMembers, ADeadlineStopsAMemberAndIsNotTriedAgain) {
   const auto runner = shell("trap 'exit 130' TERM; test $2 = quick && exit 0; while :; do sleep 0.02; done");
   const RunFolder run(folder_);
-  const auto [ends, stopped] = run_members(run, {"quick", "slow"}, *runner, view_,
-                                           {.share = {.parallel = 2, .threads = 1, .retries = 3, .deadline = 0.3}});
+  const auto [ends, stopped, left] = run_members(run, {"quick", "slow"}, *runner, view_,
+                                                 {.share = {.parallel = 2, .threads = 1, .retries = 3, .deadline = 0.3}});
   EXPECT_FALSE(stopped);
   EXPECT_THAT(names(ends, Kind::kDone), ElementsAre("quick"));
   EXPECT_THAT(names(ends, Kind::kFailed), ElementsAre("slow"));
@@ -190,7 +191,7 @@ TEST_F(RunMembers, AMemberThatDoesNotStopIsEndedByForce) {
     ::usleep(10000);
     if (!run.member("a").log_tail(1).empty()) set_interrupted(true);
   };
-  const auto [ends, stopped] = run_members(run, {"a"}, *runner, view_, {.share = {.parallel = 1}, .wait = wait});
+  const auto [ends, stopped, left] = run_members(run, {"a"}, *runner, view_, {.share = {.parallel = 1}, .wait = wait});
   EXPECT_TRUE(stopped);
   ASSERT_THAT(names(ends, Kind::kFailed), ElementsAre("a"));
   EXPECT_THAT(ends[0].reason, HasSubstr("did not stop when it was asked to"));
@@ -202,10 +203,10 @@ TEST_F(RunMembers, ACancelFileStopsThem) {
   });
   bool asked = false;
   const RunFolder run(folder_);
-  const auto [ends, stopped] = run_members(run, {"a", "b"}, runner, view_, {.share = {.parallel = 1}, .wait = [&] {
-                                                                              if (!std::exchange(asked, true))
-                                                                                request_cancel(run);
-                                                                            }});
+  const auto [ends, stopped, left] = run_members(run, {"a", "b"}, runner, view_, {.share = {.parallel = 1}, .wait = [&] {
+                                                                                    if (!std::exchange(asked, true))
+                                                                                      request_cancel(run);
+                                                                                  }});
   EXPECT_TRUE(stopped);
   EXPECT_THAT(names(ends, Kind::kInterrupted), ElementsAre("a"));
   EXPECT_FALSE(interrupted());

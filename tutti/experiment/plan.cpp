@@ -188,7 +188,7 @@ MemberKind Member::kind() const {
   return spec.program.command.empty() ? MemberKind::kFit : MemberKind::kProgram;
 }
 
-Spec resolve(const Spec& spec) {
+Spec resolve(const Spec& spec, Where where) {
   Overrides overrides;
   if (has_product(spec)) {
     if (const auto engines = engines_of_product(spec); !engines.empty())
@@ -203,6 +203,7 @@ Spec resolve(const Spec& spec) {
   }
   if (spec.fit.device.empty()) overrides.emplace_back("fit.device", env("TUTTI_DEVICE", "cpu"));
   const Spec resolved = parse_spec(spec.document, spec.file, overrides);
+  if (where == Where::kElsewhere) return resolved;
   const RunSpec run = share_cores(spec.run, static_cast<int>(plan(resolved).size()));
   return parse_spec(resolved.document, spec.file,
                     {{"run.parallel", std::to_string(run.parallel)}, {"run.threads", std::to_string(run.threads)}});

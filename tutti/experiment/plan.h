@@ -28,7 +28,9 @@ struct Member {
 // The spec with all that depends on this machine and process written down: `engine: all` (every available engine but
 // reference, which is there to check the others), the default engine and the default seed, members at a time and their threads:
 // a run that is resumed, elsewhere perhaps, must go on with the same.
-Spec resolve(const Spec& spec);
+// What depends on this machine's cores is left open where the members run elsewhere.
+enum class Where : std::uint8_t { kHere, kElsewhere };
+Spec resolve(const Spec& spec, Where where = Where::kHere);
 
 // The defaults of a run with so many members on this machine filled in.
 RunSpec share_cores(const RunSpec& run, int members);

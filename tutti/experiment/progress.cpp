@@ -76,6 +76,11 @@ class PlainView : public ProgressView {
     const std::size_t width = longest_name(members);
     for (const MemberView& member : members) {
       const MemberStatus& status = member.status;
+      // Why a member waits, each time that it is something else.
+      if (std::string& told = reasons_[member.name]; status.state == MemberState::kWaiting && status.error != told) {
+        told = status.error;
+        if (!told.empty()) display_.text(fmt::format("{:<{}}  waiting: {}\n", member.name, width, told));
+      }
       int& shown = epochs_[member.name];
       if (status.epoch <= shown) continue;
       shown = status.epoch;
@@ -93,6 +98,7 @@ class PlainView : public ProgressView {
  private:
   Display& display_;
   std::map<std::string, int> epochs_;
+  std::map<std::string, std::string> reasons_;
 };
 
 class SilentView : public ProgressView {
@@ -115,7 +121,7 @@ std::string member_line(const MemberView& member, std::size_t name_width, int wi
   const std::string name = fmt::format("{:<{}}  ", member.name, name_width);
   std::string line;
   if (status.state == MemberState::kWaiting) {
-    line = name + "waiting";
+    line = name + "waiting" + (status.error.empty() ? "" : ": " + status.error);
   } else if (status.state == MemberState::kRunning && status.steps == 0) {
     // A program says which epoch it is in if it writes a history; it has no planned number of them.
     line = name + (status.epoch > 0    ? fmt::format("epoch {} ", status.epoch) + metrics_text(status)

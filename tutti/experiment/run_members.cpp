@@ -51,8 +51,12 @@ class MembersRun {
 
   RunMembersResult run() {
     std::error_code code;
-    fs::remove(run_.cancel(), code);  // of a run that was cancelled and is resumed
+    if (options_.forget_cancel) fs::remove(run_.cancel(), code);
     while (true) {
+      if (interrupted() && runner_.goes_on_alone()) {
+        result_.left = true;
+        break;
+      }
       if (interrupted() || fs::exists(run_.cancel(), code)) stop_all();
       while (!result_.stopped && !waiting_.empty() && static_cast<int>(running_.size()) < share_.parallel) start_next();
       stop_the_late();
@@ -137,7 +141,7 @@ class MembersRun {
 
   void show() {
     std::vector<MemberView> views;
-    for (const std::string& name : members_) views.push_back({name, run_.member(name).status()});
+    for (const std::string& name : members_) views.push_back({name, runner_.status(run_, name)});
     view_.update(views);
     shown_ = Clock::now();
   }

@@ -14,11 +14,13 @@ namespace tutti {
 struct RunMembersOptions {
   RunSpec share = {};               // members at a time, threads of each, retries, deadline
   std::function<void()> wait = {};  // between two looks at the members; default: 20 milliseconds
+  bool forget_cancel = true;        // an earlier cancel of the run, which is now resumed
 };
 
 struct RunMembersResult {
   std::vector<MemberEnd> ends;  // the last one of each member that was started
   bool stopped = false;         // by the interrupt flag or a cancel, before all were done
+  bool left = false;            // by the interrupt flag, while the members go on alone
 };
 
 // Runs all members, so many at a time, until each has ended; when the interrupt flag is set or somebody requests a cancel, asks

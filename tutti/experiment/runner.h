@@ -34,6 +34,10 @@ class Runner {
   // Asks a running member to save and end; it is then reported by poll(). One that takes longer than its grace period is ended
   // by force. Nothing happens if it does not run.
   virtual void stop(const std::string& member) = 0;
+  // True if the members go on when this process ends: Ctrl-C then leaves them alone.
+  virtual bool goes_on_alone() const { return false; }
+  // How a member does: what it says of itself, unless the runner knows better.
+  virtual MemberStatus status(const RunFolder& run, const std::string& member) const { return run.member(member).status(); }
 };
 
 }  // namespace tutti

@@ -194,6 +194,7 @@ Spec parse_spec(const std::string& text, const fs::path& file, const Overrides& 
   spec.exclude = std::move(members.exclude);
   spec.ensemble = read_ensemble(map.child("ensemble"), source, spec.grow);
   spec.run = read_run(map.child("run"), source);
+  spec.kubernetes = read_kubernetes(map.child("kubernetes"), source);
   map.finish();  // before what is missing: a mistyped key is the likelier mistake
   check_kind(spec, map);
   if (spec.data.name.empty()) fail(source.file, "data is missing. Expected data: {{name: cifar10}}.");

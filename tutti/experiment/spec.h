@@ -8,6 +8,7 @@
 //   members: {engine: [native, onednn], seed: [1, 2]}
 //   ensemble: {weights: accuracy}
 //   run: {parallel: 2, threads: 1}
+//   kubernetes: {storage: {hostPath: /srv/tutti}}
 #pragma once
 
 #include <cstdint>
@@ -19,6 +20,7 @@
 
 #include "tutti/data/augment.h"
 #include "tutti/ensemble/ensemble.h"
+#include "tutti/experiment/kubernetes_spec.h"
 #include "tutti/nn/callbacks.h"
 
 namespace tutti {
@@ -113,6 +115,7 @@ struct Spec {
   EnsembleOptions ensemble;
   bool grow = false;  // the members join the experiment's standing ensemble where they make it better
   RunSpec run;
+  KubernetesSpec kubernetes;
   std::string document;  // the YAML text with the overrides applied and the paths made absolute
 };
 

@@ -12,6 +12,8 @@ FitSpec read_fit(const YAML::Node& node, const YamlSource& source);
 ProgramSpec read_program(YamlMap& map);
 EnsembleOptions read_ensemble(const YAML::Node& node, const YamlSource& source, bool& grow);
 RunSpec read_run(const YAML::Node& node, const YamlSource& source);
+// In spec_kubernetes.cpp.
+KubernetesSpec read_kubernetes(const YAML::Node& node, const YamlSource& source);
 
 struct MembersSection {
   std::vector<Axis> lists;

@@ -72,7 +72,7 @@ std::vector<fs::path> folders_in(const fs::path& folder) {
   std::vector<fs::path> result;
   std::error_code code;
   for (fs::directory_iterator entry(folder, code), end; !code && entry != end; entry.increment(code))
-    if (entry->is_directory()) result.push_back(entry->path());
+    if (entry->is_directory() && !entry->path().filename().string().starts_with('.')) result.push_back(entry->path());
   return result;
 }
 

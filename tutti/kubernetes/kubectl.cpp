@@ -46,6 +46,17 @@ std::unique_ptr<Kubectl> make_kubectl(const KubectlOptions& options) {
   return std::make_unique<RealKubectl>(options);
 }
 
+KubectlOptions resolved(Kubectl& kubectl, KubectlOptions options) {
+  const auto answer = [&](const std::vector<std::string>& question) {
+    const KubectlReply reply = kubectl.run(question);
+    return reply.ok() ? reply.out.substr(0, reply.out.find('\n')) : std::string();
+  };
+  if (options.context.empty()) options.context = answer({"config", "current-context"});
+  if (options.name_space.empty())
+    options.name_space = answer({"config", "view", "--minify", "--output=jsonpath={..namespace}"});
+  return options;
+}
+
 ServerVersion server_version(Kubectl& kubectl) {
   const KubectlReply reply = kubectl.run({"version", "--output=json", "--request-timeout=10s"});
   const auto json = nlohmann::json::parse(reply.out, nullptr, false);

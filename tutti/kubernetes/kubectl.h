@@ -29,6 +29,9 @@ struct KubectlOptions {
 // Error if there is no kubectl.
 std::unique_ptr<Kubectl> make_kubectl(const KubectlOptions& options = {});
 
+// With the kubeconfig's own where one is empty, so that it is the same cluster when somebody has switched to another.
+KubectlOptions resolved(Kubectl& kubectl, KubectlOptions options);
+
 struct ServerVersion {
   int major = 0, minor = 0;
   std::string text;  // "v1.29.3"
@@ -45,10 +48,8 @@ struct ServerFeature {
   const char* name;
   int major, minor;
 };
-inline constexpr ServerFeature kServerFeatures[] = {{"batch/v1 CronJobs", 1, 21},
-                                                    {"Indexed Jobs", 1, 22},
-                                                    {"suspended Jobs", 1, 22},
-                                                    {"time zones of CronJobs", 1, 25},
-                                                    {"pod failure policies", 1, 26}};
+inline constexpr ServerFeature kServerFeatures[] = {{"batch/v1 CronJobs", 1, 21},    {"Indexed Jobs", 1, 22},
+                                                    {"suspended Jobs", 1, 22},       {"time zones of CronJobs", 1, 25},
+                                                    {"pod failure policies", 1, 26}, {"retries of each index", 1, 29}};
 
 }  // namespace tutti
