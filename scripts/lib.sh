@@ -43,4 +43,19 @@ build() {
     { cat "$root/build/$preset-configure.log" >&2; die "cmake failed"; }
   cmake --build "build/$preset" ${1:+--target "$@"}
 }
+
+# buildah_settings FOLDER: makes buildah work in a container too, where root may set up no namespaces and mount no overlay; FOLDER is
+# on the disk of its images. What the user chose stays.
+buildah_settings() {
+  export BUILDAH_ISOLATION=${BUILDAH_ISOLATION:-chroot}
+  [ -z "${STORAGE_DRIVER:-}" ] && [ "$(id -u)" -eq 0 ] || return 0
+  mkdir -p "$1"
+  local probe
+  probe=$(mktemp -d "$1/probe.XXXXXX")
+  mkdir "$probe/lower" "$probe/upper" "$probe/work" "$probe/merged"
+  export STORAGE_DRIVER=overlay
+  unshare --mount mount -t overlay -o "lowerdir=$probe/lower,upperdir=$probe/upper,workdir=$probe/work" overlay "$probe/merged" \
+    2>/dev/null || STORAGE_DRIVER=vfs
+  rm -rf "$probe"
+}
 mkdir -p "$root/build"
