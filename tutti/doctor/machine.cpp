@@ -155,10 +155,11 @@ std::string_view name_of(CheckState state) {
 
 Check check_same_store(const fs::path& store, const std::string& file) {
   std::error_code code;
-  if (fs::exists(store / file, code)) return {.name = "shared store", .detail = store.string() + " is the same here and there"};
+  if (fs::exists(store / file, code))
+    return {.name = "shared store", .detail = store.parent_path().string() + " is the same here and there"};
   return {.name = "shared store",
           .state = CheckState::kBroken,
-          .detail = store.string() + " is another folder here than where you are",
+          .detail = store.parent_path().string() + " is another folder here than where you are",
           .fix = "kubernetes.storage must be what holds --store (minikube: start --mount --mount-string=DIR:DIR)"};
 }
 

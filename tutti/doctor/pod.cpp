@@ -22,31 +22,35 @@ namespace {
 
 using Json = nlohmann::json;
 
-// The Pod and the file that it looks for, gone at the end.
+// The Pod and the folder that it looks at, gone at the end.
 class Probe {
  public:
-  Probe(Kubectl& kubectl, const fs::path& store)
+  Probe(Kubectl& kubectl, const fs::path& store, std::pair<int, int> user)
       : kubectl_(kubectl),
         name_(fmt::format("tutti-doctor-{}-{}", ::getpid(), static_cast<std::int64_t>(now()))),
-        file_(store / ("." + name_)) {
-    write_file_atomically(file_, "probe");
-    fs::permissions(file_, fs::perms::others_read, fs::perm_options::add);
+        folder_(store / ("." + name_)) {
+    // As an experiment's folder, which is what Pods write in.
+    write_file_atomically(folder_ / kFile, "");
+    give_to_pods(folder_, user);
   }
   ~Probe() {
-    kubectl_.run({"delete", "pod", name_, "--ignore-not-found", "--wait=false", "--grace-period=0"});
+    kubectl_.run({"delete", "pod", name_, "--ignore-not-found", "--force", "--grace-period=0", "--wait=false"});
     std::error_code code;
-    fs::remove(file_, code);
+    fs::remove_all(folder_, code);
   }
   Probe(const Probe&) = delete;
   Probe& operator=(const Probe&) = delete;
   const std::string& name() const { return name_; }
-  fs::path file() const { return file_; }
+  const fs::path& folder() const { return folder_; }
+  static constexpr const char* kFile = "probe";
 
  private:
   Kubectl& kubectl_;
   std::string name_;
-  fs::path file_;
+  fs::path folder_;
 };
+
+constexpr const char* kHopeless[] = {"ErrImageNeverPull", "InvalidImageName", "ImagePullBackOff"};
 
 Check broken(std::string name, std::string detail, std::string fix) {
   return {.name = std::move(name), .state = CheckState::kBroken, .detail = std::move(detail), .fix = std::move(fix)};
@@ -87,9 +91,9 @@ std::vector<Check> checks_of(const std::string& text) {
 
 std::vector<Check> check_pod(Kubectl& kubectl, const Spec& spec, const fs::path& store, const ManifestOptions& options,
                              double patience) {
-  const Probe probe(kubectl, store);
-  const KubectlReply made = kubectl.run({"create", "--filename=-"},
-                                        probe_manifest(spec, probe.name(), store, probe.file().filename().string(), options));
+  const Probe probe(kubectl, store, {options.user, options.group});
+  const KubectlReply made =
+      kubectl.run({"create", "--filename=-"}, probe_manifest(spec, probe.name(), probe.folder(), Probe::kFile, options));
   if (!made.ok()) return {broken("a Pod", made.complaint(), "look at kubernetes: in the spec")};
   MemberPod pod;
   for (const auto begin = std::chrono::steady_clock::now();
@@ -97,8 +101,8 @@ std::vector<Check> check_pod(Kubectl& kubectl, const Spec& spec, const fs::path&
     check_interrupt();
     pod = pod_of_name(kubectl, probe.name());
     if (pod.state == PodState::kDone || pod.state == PodState::kFailed) break;
-    // Waiting mends neither.
-    if (pod.reason.starts_with("ErrImageNeverPull") || pod.reason.starts_with("InvalidImageName")) break;
+    // Waiting mends none of these.
+    if (std::ranges::any_of(kHopeless, [&](const char* reason) { return pod.reason.starts_with(reason); })) break;
     std::this_thread::sleep_for(std::chrono::milliseconds(500));
   }
   if (pod.state != PodState::kDone && pod.state != PodState::kFailed) return {trouble(pod, spec)};

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <ctime>
 #include <map>
 #include <set>
 
@@ -120,6 +121,14 @@ bool is_in(const std::string& ranges, int index) {
   return false;
 }
 
+// True if a Pod takes longer than they usually do.
+bool is_old(const PlainJson& pod) {
+  std::tm parts{};
+  if (!::strptime(text_at(pod, {"metadata", "creationTimestamp"}).c_str(), "%Y-%m-%dT%H:%M:%SZ", &parts)) return true;
+  constexpr double kUsual = 5;
+  return now() - static_cast<double>(::timegm(&parts)) > kUsual;
+}
+
 // The Pods of one member, the newest last.
 void take_pods(MemberPod& member, Kubectl& kubectl, std::vector<const PlainJson*>& pods) {
   std::ranges::stable_sort(pods, {}, [](const PlainJson* pod) { return text_at(*pod, {"metadata", "creationTimestamp"}); });
@@ -133,7 +142,7 @@ void take_pods(MemberPod& member, Kubectl& kubectl, std::vector<const PlainJson*
     } else if (phase == "Pending") {
       member.state = PodState::kPending;
       member.reason = wait_of(*pod);
-      if (member.reason.empty() && at(*pod, {"status", "containerStatuses"}).is_array())
+      if (member.reason.empty() && at(*pod, {"status", "containerStatuses"}).is_array() && is_old(*pod))
         member.reason = warning_of(kubectl, text_at(*pod, {"metadata", "name"}));
     }
   }

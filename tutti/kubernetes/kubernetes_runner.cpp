@@ -35,8 +35,7 @@ class KubernetesRunner : public Runner {
       remove_stopping();
       asked_ = {};
     }
-    // Statuses come from the store; the cluster is asked for what they cannot say, at a tenth of this process's time at most.
-    if (Clock::now() - asked_ < std::max<Clock::duration>(std::chrono::seconds(1), 10 * took_)) return {};
+    if (!is_time_to_ask()) return {};
     ask();
     return std::exchange(ended_, {});
   }
@@ -55,6 +54,20 @@ class KubernetesRunner : public Runner {
     else
       for (const std::string& member : stopping_) remove_jobs(kubectl_, run_, member);
     stopping_.clear();
+  }
+
+  // Statuses come from the store; the cluster is asked for what they cannot say: soon when the store says that a member has
+  // ended, else for a quarter of the time at most.
+  bool is_time_to_ask() {
+    constexpr auto kSoon = std::chrono::milliseconds(300);
+    const auto now = Clock::now();
+    if (now - asked_ > std::clamp<Clock::duration>(3 * took_, std::chrono::seconds(1), std::chrono::seconds(10))) return true;
+    if (now - asked_ < kSoon || now - looked_ < kSoon) return false;
+    looked_ = now;
+    return std::ranges::any_of(running_, [&](const std::string& member) {
+      const MemberState state = run_.member(member).status().state;
+      return state == MemberState::kDone || state == MemberState::kFailed;
+    });
   }
 
   void ask() {
@@ -88,7 +101,7 @@ class KubernetesRunner : public Runner {
   std::vector<std::string> plan_, queue_, running_, stopping_;
   std::vector<MemberPod> pods_;
   std::vector<MemberEnd> ended_;
-  Clock::time_point asked_;
+  Clock::time_point asked_, looked_;
   Clock::duration took_ = Clock::duration::zero();
   bool silent_ = false;
 };
