@@ -96,17 +96,29 @@ std::string wait_of(const PlainJson& pod) {
   return "";
 }
 
-// The last warning about a Pod that is being made: a volume that cannot be mounted says so nowhere else.
-std::string warning_of(Kubectl& kubectl, const std::string& pod) {
-  const KubectlReply reply =
-      kubectl.run({"get", "events", "--field-selector=type=Warning,involvedObject.name=" + pod, "--output=json"});
-  const PlainJson json = PlainJson::parse(reply.out, nullptr, false);
-  std::string last;
-  for (const PlainJson& event : at(json, {"items"}))
-    if (const std::string message = first_line(text_at(event, {"message"})); !message.empty())
-      last = text_at(event, {"reason"}) + ": " + message;
-  return last;
-}
+// The last warning about each Pod, asked for once, if at all: a volume that cannot be mounted says so nowhere else.
+class Warnings {
+ public:
+  explicit Warnings(Kubectl& kubectl) : kubectl_(kubectl) {}
+  std::string of(const std::string& pod) {
+    if (!std::exchange(asked_, true)) ask();
+    return last_[pod];
+  }
+
+ private:
+  void ask() {
+    const KubectlReply reply =
+        kubectl_.run({"get", "events", "--field-selector=type=Warning,involvedObject.kind=Pod", "--output=json"});
+    const PlainJson json = PlainJson::parse(reply.out, nullptr, false);
+    for (const PlainJson& event : at(json, {"items"}))
+      if (const std::string message = first_line(text_at(event, {"message"})); !message.empty())
+        last_[text_at(event, {"involvedObject", "name"})] = text_at(event, {"reason"}) + ": " + message;
+  }
+
+  Kubectl& kubectl_;
+  std::map<std::string, std::string> last_;
+  bool asked_ = false;
+};
 
 bool is_in(const std::string& ranges, int index) {
   for (std::size_t begin = 0; begin < ranges.size();) {
@@ -130,7 +142,7 @@ bool is_old(const PlainJson& pod) {
 }
 
 // The Pods of one member, the newest last.
-void take_pods(MemberPod& member, Kubectl& kubectl, std::vector<const PlainJson*>& pods) {
+void take_pods(MemberPod& member, Warnings& warnings, std::vector<const PlainJson*>& pods) {
   std::ranges::stable_sort(pods, {}, [](const PlainJson* pod) { return text_at(*pod, {"metadata", "creationTimestamp"}); });
   for (const PlainJson* pod : pods) {
     const std::string phase = text_at(*pod, {"status", "phase"});
@@ -143,7 +155,7 @@ void take_pods(MemberPod& member, Kubectl& kubectl, std::vector<const PlainJson*
       member.state = PodState::kPending;
       member.reason = wait_of(*pod);
       if (member.reason.empty() && at(*pod, {"status", "containerStatuses"}).is_array() && is_old(*pod))
-        member.reason = warning_of(kubectl, text_at(*pod, {"metadata", "name"}));
+        member.reason = warnings.of(text_at(*pod, {"metadata", "name"}));
     }
   }
 }
@@ -207,7 +219,8 @@ std::vector<MemberPod> member_pods(Kubectl& kubectl, const RunFolder& run, const
   for (const PlainJson& item : at(json, {"items"}))
     if (const int member = member_of(item); text_at(item, {"kind"}) == "Pod" && member >= 0)
       pods[static_cast<std::size_t>(member)].push_back(&item);
-  for (std::size_t i = 0; i < members.size(); ++i) take_pods(members[i], kubectl, pods[i]);
+  Warnings warnings(kubectl);
+  for (std::size_t i = 0; i < members.size(); ++i) take_pods(members[i], warnings, pods[i]);
   for (const PlainJson& item : at(json, {"items"})) {
     if (text_at(item, {"kind"}) != "Job" || at(item, {"metadata", "deletionTimestamp"}).is_string()) continue;
     if (text_at(item, {"spec", "completionMode"}) == "Indexed") {
@@ -225,7 +238,8 @@ MemberPod pod_of_name(Kubectl& kubectl, const std::string& name) {
   if (!reply.ok() || !json.is_object()) fail("kubernetes", "the Pod {} is not to be seen: {}", name, reply.complaint());
   MemberPod pod{.member = name};
   std::vector<const PlainJson*> pods = {&json};
-  take_pods(pod, kubectl, pods);
+  Warnings warnings(kubectl);
+  take_pods(pod, warnings, pods);
   const std::string phase = text_at(json, {"status", "phase"});
   if (phase == "Succeeded") pod.state = PodState::kDone;
   if (phase == "Failed") pod.state = PodState::kFailed;

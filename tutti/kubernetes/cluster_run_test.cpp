@@ -72,7 +72,7 @@ TEST_F(ClusterRun, SaysWhyAMemberWaits) {
 
   kubectl_.replies["get events"] = {
       .out =
-          R"({"items": [{"reason": "FailedMount", "message": "hostPath type check failed: /srv is not a directory\nmore"}]})"};
+          R"({"items": [{"reason": "FailedMount", "involvedObject": {"name": "p"}, "message": "hostPath type check failed: /srv is not a directory\nmore"}]})"};
   member =
       look({job("{}"),
             pod(R"({"phase": "Pending", "containerStatuses": [{"state": {"waiting": {"reason": "ContainerCreating"}}}]})")});
