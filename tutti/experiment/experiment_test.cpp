@@ -107,6 +107,38 @@ TEST_F(RunMembers, StopsAllWhenInterrupted) {
   EXPECT_EQ(runner.started.size(), 2u);
 }
 
+// One whose members outlive the command, and that knows better than the store how they do.
+class DistantRunner : public FakeRunner {
+ public:
+  using FakeRunner::FakeRunner;
+  bool goes_on_alone() const override { return true; }
+  MemberStatus status(const RunFolder&, const std::string&) const override { return {.error = "no room"}; }
+};
+
+TEST_F(RunMembers, LeavesMembersThatGoOnAlone) {
+  int stops = 0;
+  DistantRunner runner([&](const MemberJob& job, bool stopped) {
+    stops += stopped;
+    return MemberEnd{job.member, Kind::kDone, ""};
+  });
+  const RunMembersResult result = run_members(RunFolder(folder_), {"a", "b", "c"}, runner, view_,
+                                              {.share = {.parallel = 3}, .wait = [] { set_interrupted(true); }});
+  EXPECT_TRUE(result.left);
+  EXPECT_FALSE(result.stopped);
+  EXPECT_EQ(stops, 0);
+  EXPECT_EQ(view_.last[0].status.error, "no room");
+}
+
+TEST_F(RunMembers, APodLeavesTheCancelOfItsRunAlone) {
+  write_file_atomically(RunFolder(folder_).cancel(), "");
+  FakeRunner runner([](const MemberJob& job, bool) { return MemberEnd{job.member, Kind::kDone, ""}; });
+  const RunMembersResult result =
+      run_members(RunFolder(folder_), {"a"}, runner, view_, {.share = {.parallel = 1}, .wait = [] {}, .forget_cancel = false});
+  EXPECT_TRUE(result.stopped);
+  EXPECT_TRUE(runner.started.empty());
+  EXPECT_TRUE(fs::exists(RunFolder(folder_).cancel()));
+}
+
 TEST_F(RunMembers, LocalMembersAreProcesses) {
   const auto runner = shell(R"(echo "$2 $TUTTI_NUM_THREADS $OMP_NUM_THREADS"
     case "$2" in bad) echo "tutti: error: broken" >&2; exit 1;; killed) kill -9 $$;; esac)");

@@ -150,6 +150,55 @@ TEST(Spec, IsAModelOrAProgramOrATrainedModel) {
   EXPECT_EQ(spec.program.environment[1], (std::pair<std::string, std::string>("N", "1")));
 }
 
+TEST(Spec, ReadsTheKubernetesSection) {
+  const KubernetesSpec none = parse_spec(kSmall, "s.yaml").kubernetes;
+  EXPECT_THAT(none.image, testing::StartsWith("tutti:"));
+  EXPECT_EQ(none.storage.kind, "");
+  const KubernetesSpec spec = parse_spec(std::string(kSmall) + R"(
+kubernetes:
+  image: registry/tutti:1
+  namespace: ml
+  layout: indexed
+  storage: {nfs: {server: nas, path: /export}}
+  resources: {limits: {cpu: 500m, memory: 1Gi, nvidia.com/gpu: 1}}
+  nodeSelector: {gpu: true, zone: a}
+  tolerations: [{key: k, operator: Equal, value: 1}]
+  imagePullSecrets: one
+  backoffLimit: 0
+)",
+                                         "s.yaml")
+                                  .kubernetes;
+  EXPECT_EQ(spec.name_space, "ml");
+  EXPECT_EQ(spec.storage.kind, "nfs");
+  EXPECT_EQ(spec.storage.server, "nas");
+  EXPECT_EQ(spec.storage.mount, "/mnt/tutti");
+  EXPECT_EQ(spec.resources, R"({"limits":{"cpu":"500m","memory":"1Gi","nvidia.com/gpu":1}})");
+  EXPECT_EQ(spec.node_selector, R"({"gpu":"true","zone":"a"})");
+  EXPECT_EQ(spec.tolerations, R"([{"key":"k","operator":"Equal","value":"1"}])");
+  EXPECT_EQ(spec.image_pull_secrets.size(), 1u);
+  EXPECT_EQ(spec.backoff_limit, 0);
+  for (const char* storage :
+       {"{hostPath: /srv/x/}", "{hostPath: {path: /srv/x}}", "{persistentVolumeClaim: {claimName: c}, mountPath: /srv/x}"})
+    EXPECT_EQ(parse_spec(std::string(kSmall) + "kubernetes: {storage: " + storage + "}", "s.yaml").kubernetes.storage.mount,
+              "/srv/x");
+}
+
+TEST(Spec, RefusesMistakesInTheKubernetesSection) {
+  const auto error = [](const std::string& section) { return error_of(std::string(kSmall) + "kubernetes: " + section); };
+  EXPECT_THAT(error("{storage: {hostPath: srv}}"), HasSubstr("must be an absolute path. Got 'srv'"));
+  EXPECT_THAT(error("{storage: {}}"), HasSubstr("expected one of hostPath, nfs and persistentVolumeClaim. Got none"));
+  EXPECT_THAT(error("{storage: {hostPath: /a, nfs: {server: s, path: /p}}}"), HasSubstr("Got several"));
+  EXPECT_THAT(error("{storage: {nfs: {path: /p}}}"), HasSubstr("Got no server"));
+  EXPECT_THAT(error("{storage: {hostPath: /}}"), HasSubstr("must be a folder of its own"));
+  EXPECT_THAT(error("{storage: {hostPath: /a, mountPath: /tmp}}"), HasSubstr("must be a folder of its own"));
+  EXPECT_THAT(error("{resources: {limit: {cpu: 1}}}"), HasSubstr("Got 'limit'"));
+  EXPECT_THAT(error("{nodeSelector: [a]}"), HasSubstr("must be a mapping"));
+  EXPECT_THAT(error("{tolerations: {a: b}}"), HasSubstr("must be a list of mappings"));
+  EXPECT_THAT(error("{layout: job}"), HasSubstr("expected one of jobs, indexed. Got 'job'"));
+  EXPECT_THAT(error("{runAsUser: 0}"), HasSubstr("must not be root"));
+  EXPECT_THAT(error("{backoffLimit: -1}"), HasSubstr("must not be negative"));
+}
+
 // The keys that the parser knows in the mapping at a dotted path, from its own words.
 std::set<std::string> known_keys(const std::string& path) {
   std::string text = path.empty() ? "zzzzzzzzzzzz: 1" : "{zzzzzzzzzzzz: 1}";

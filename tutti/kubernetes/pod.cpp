@@ -157,7 +157,7 @@ class Pod {
     const auto view = make_silent_view();
     const auto wait = [&] {
       logs.forward();
-      std::this_thread::sleep_for(std::chrono::milliseconds(50));
+      std::this_thread::sleep_for(std::chrono::milliseconds(100));
     };
     const RunMembersResult result =
         run_members(run_, left, runner_, *view, {.share = share, .wait = wait, .forget_cancel = false});
