@@ -20,7 +20,7 @@ void add_cancel(Command& program, int& code) {
     std::size_t training = 0;
     for (const std::string& name : members) training += is_being_trained(run.member(name).status());
     if (const auto cluster = cluster_of(run)) {
-      const auto kubectl = make_kubectl(*cluster);
+      const auto kubectl = make_kubectl(cluster->kubectl);
       std::size_t active = 0;
       for (const MemberPod& pod : member_pods(*kubectl, run, members)) active += is_active(pod);
       request_cancel(run);

@@ -28,13 +28,23 @@ Overrides ClusterArguments::overrides() const {
   return overrides;
 }
 
-Spec spec_for_pods(const Spec& spec, fs::path& store, std::string& note) {
+fs::path store_for_pods(const Spec& spec, const fs::path& store) {
+  const fs::path& mount = spec.kubernetes.storage.mount;
+  return !mount.empty() && env("TUTTI_STORE").empty() && store == default_store() ? mount / "runs" : store;
+}
+
+Spec spec_for_pods(const Spec& spec, fs::path& store, std::string& note, bool fetch) {
   const fs::path mount = spec.kubernetes.storage.mount;
-  if (!mount.empty() && env("TUTTI_STORE").empty() && store == default_store()) store = mount / "runs";
+  store = store_for_pods(spec, store);
   Spec result = spec;
   if (!mount.empty() && spec.data.dir.empty() && datasets::is_known(spec.data.name) && spec.data.name != "shapes")
     result = parse_spec(spec.document, spec.file, {{"data.dir", (mount / "data").string()}});
   check_visible(result, store);
+  for (const Member& member : plan(result))
+    if (member.kind() == MemberKind::kFit && member.spec.kubernetes.resources.find("nvidia.com/gpu") != std::string::npos &&
+        !member.spec.fit.device.starts_with("cuda"))
+      log_warning("{} asks for a GPU and trains on the processor. Expected device: cuda.", member.name);
+  if (!fetch) return result;
   result = prepare_data(result, note);
   check_visible(result, store);
   return result;

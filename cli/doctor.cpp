@@ -58,14 +58,16 @@ std::vector<Check> check_kubernetes(const Arguments& arguments) {
   }
   std::filesystem::path store = arguments.store;
   std::string note;
-  spec_for_pods(spec, store, note);
+  spec_for_pods(spec, store, note, false);
   std::filesystem::create_directories(store);
   std::ranges::move(check_pod(*kubectl, spec, store, manifest_options(spec, store, true)), std::back_inserter(checks));
   return checks;
 }
 
 std::vector<Check> check_all(const Arguments& arguments) {
-  std::vector<Check> checks = check_machine(arguments.store);
+  std::filesystem::path store = arguments.store;
+  if (!arguments.spec.empty()) store = store_for_pods(load_spec(arguments.spec, arguments.cluster.overrides()), store);
+  std::vector<Check> checks = check_machine(store);
   if (!arguments.expect.empty()) checks.push_back(check_same_store(arguments.store, arguments.expect));
   if (arguments.on == "local") return checks;
   try {

@@ -76,7 +76,8 @@ void wait_for_ensemble(const RunFolder& run, const std::vector<std::string>& mem
 int train_on_kubernetes(const RunFolder& run, const std::vector<std::string>& members, const TrainMembersOptions& options) {
   const std::vector<std::string> unfinished = unfinished_members(run, members);
   const auto view = options.json ? make_silent_view() : make_progress_view(display());
-  const auto kubectl = make_kubectl(cluster_of(run).value_or(cluster_of(spec_of_run(run))));
+  const auto cluster = cluster_of(run);
+  const auto kubectl = make_kubectl(cluster ? cluster->kubectl : cluster_of(spec_of_run(run)));
   const auto runner = make_kubernetes_runner(*kubectl, run, members);
   announce(run, *view, options, unfinished.size(), runner->where());
   prepare_again(run, unfinished);

@@ -13,7 +13,7 @@ namespace {
 void remove(const RunFolder& run) {
   std::error_code code;
   if (const auto cluster = cluster_of(run)) {
-    const auto kubectl = make_kubectl(*cluster);
+    const auto kubectl = make_kubectl(cluster->kubectl);
     for (const MemberPod& pod : member_pods(*kubectl, run, names_of(plan(spec_of_run(run)))))
       if (is_active(pod))
         fail("rm", "{} has a Job in the cluster. Expected: tutti cancel {} first.", pod.member, run.path().string());

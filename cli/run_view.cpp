@@ -9,7 +9,7 @@ namespace tutti::cli {
 
 RunView::RunView(RunFolder run, std::vector<std::string> members) : run_(std::move(run)), members_(std::move(members)) {
   if (const auto cluster = cluster_of(run_)) try {
-      kubectl_ = make_kubectl(*cluster);
+      kubectl_ = make_kubectl(cluster->kubectl);
     } catch (const Error& error) {
       log_warning("{} What follows is what the store knows.", error.what());
     }

@@ -35,7 +35,7 @@ void schedule(Arguments& arguments) {
   std::string note;
   std::filesystem::path store = arguments.store;
   const Spec given = arguments.spec.load_given(arguments.cluster.overrides());
-  const Spec spec = spec_for_pods(resolve(given, Where::kElsewhere), store, note);
+  const Spec spec = spec_for_pods(resolve(given, Where::kElsewhere), store, note, !arguments.dry_run);
   const std::vector<Member> members = plan(spec);
   check_members(members, Where::kElsewhere);
   if (!note.empty()) print(note + "\n");
@@ -50,7 +50,7 @@ void schedule(Arguments& arguments) {
   const auto kubectl = make_kubectl(cluster_of(spec));
   cron.v1beta1 = !has_v1_cron_jobs(*kubectl);
   cron_manifest(spec, store, members, cron, options);  // refuses before anything is written
-  const std::filesystem::path folder = write_schedule(given, spec, store);
+  const std::filesystem::path folder = write_schedule(given, spec, store, resolved(*kubectl, cluster_of(spec)));
   give_to_pods(folder.parent_path().parent_path(), {options.user, options.group});
   apply_cron_job(*kubectl, cron_manifest(spec, folder, members, cron, options));
   print(fmt::format("{}: {} member{} at \"{}\"{}{}, as runs of {}\n", cron_name(spec), members.size(),

@@ -6,7 +6,8 @@ void SpecArguments::add(Command& command) {
   command.option("SPEC", spec, "the experiment's YAML file").required();
   command.option("--set", set, "replace a value of the spec: fit.epochs=2 (may be repeated)").repeated();
   command.option("--data", data, "folder to look for the data set in first");
-  command.option("--parallel", parallel, "members at a time (default: all, but two a core at most)").positive();
+  command.option("--parallel", parallel, "members at a time (default: all, but two a core at most; in a cluster what fits)")
+      .positive();
   command.option("--threads", threads, "threads of a member (default: the cores shared out)").positive();
 }
 

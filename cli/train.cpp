@@ -46,7 +46,8 @@ int train_here(const Arguments& arguments) {
 int train_on_kubernetes(const Arguments& arguments) {
   std::string note;
   std::filesystem::path store = arguments.store;
-  const Spec spec = spec_for_pods(arguments.spec.load(Where::kElsewhere, arguments.cluster.overrides()), store, note);
+  const Spec spec =
+      spec_for_pods(arguments.spec.load(Where::kElsewhere, arguments.cluster.overrides()), store, note, !arguments.dry_run);
   const std::vector<Member> members = plan(spec);
   check_members(members, Where::kElsewhere);
   // Before anything is written: what this cluster cannot do, and whether it answers.

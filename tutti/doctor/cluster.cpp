@@ -90,13 +90,15 @@ Check check_storage(Kubectl& kubectl) {
 }
 
 Check check_rights(Kubectl& kubectl) {
-  constexpr const char* kRights[][2] = {{"create", "jobs.batch"},     {"delete", "jobs.batch"}, {"get", "jobs.batch"},
-                                        {"create", "cronjobs.batch"}, {"list", "pods"},         {"get", "pods/log"}};
+  constexpr const char* kRights[][2] = {
+      {"create", "jobs.batch"},     {"list", "jobs.batch"},      {"delete", "jobs.batch"},     {"get", "cronjobs.batch"},
+      {"create", "cronjobs.batch"}, {"patch", "cronjobs.batch"}, {"delete", "cronjobs.batch"}, {"list", "pods"},
+      {"create", "pods"},           {"delete", "pods"},          {"get", "pods/log"},          {"list", "events"}};
   std::vector<std::string> missing;
   for (const auto& [verb, resource] : kRights)
     if (!kubectl.run({"auth", "can-i", verb, resource, "--quiet"}).ok())
       missing.push_back(fmt::format("{} {}", verb, resource));
-  if (missing.empty()) return {.name = "permissions", .detail = "jobs, cron jobs, pods and their logs"};
+  if (missing.empty()) return {.name = "permissions", .detail = "jobs, cron jobs, pods, their logs and events"};
   return {.name = "permissions",
           .state = CheckState::kBroken,
           .detail = fmt::format("you may not {}", fmt::join(missing, ", ")),

@@ -81,7 +81,7 @@ std::vector<Check> check_graphics(const fs::path& root) {
     checks.push_back({.name = "CUDA engine", .detail = "torch runs on it: --device cuda"});
   else
     checks.push_back({.name = "CUDA engine",
-                      .state = CheckState::kBroken,
+                      .state = CheckState::kNote,
                       .detail = "no engine sees the GPU",
                       .fix = "build the torch engine with a CUDA LibTorch: cmake -DTorch_DIR=LIBTORCH/share/cmake/Torch"});
   return checks;

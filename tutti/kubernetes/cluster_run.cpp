@@ -183,6 +183,26 @@ void take_job(MemberPod& member, const PlainJson& job, int index, bool has_pods)
   }
 }
 
+// The Job of a firing; empty for a run of Jobs with its labels.
+std::string job_of(const RunFolder& run) {
+  const auto cluster = cluster_of(run);
+  return cluster ? cluster->job : "";
+}
+
+// The Jobs and Pods of a run.
+PlainJson objects_of(Kubectl& kubectl, const RunFolder& run, const std::string& job) {
+  const auto ask = [&](const std::vector<std::string>& question) {
+    const KubectlReply reply = kubectl.run(question);
+    PlainJson json = PlainJson::parse(reply.out, nullptr, false);
+    if (!reply.ok() || !json.is_object()) fail("kubernetes", "the cluster does not answer: {}", reply.complaint());
+    return at(json, {"items"});
+  };
+  if (job.empty()) return ask({"get", "jobs,pods", "--selector=" + run_selector(run), "--output=json"});
+  PlainJson items = ask({"get", "jobs", "--field-selector=metadata.name=" + job, "--output=json"});
+  for (PlainJson& pod : ask({"get", "pods", "--selector=job-name=" + job, "--output=json"})) items.push_back(std::move(pod));
+  return items;
+}
+
 }  // namespace
 
 void give_to_pods(const std::filesystem::path& experiment, std::pair<int, int> user) {
@@ -199,9 +219,8 @@ void give_to_pods(const std::filesystem::path& experiment, std::pair<int, int> u
 }
 
 std::vector<MemberPod> member_pods(Kubectl& kubectl, const RunFolder& run, const std::vector<std::string>& plan) {
-  const KubectlReply reply = kubectl.run({"get", "jobs,pods", "--selector=" + run_selector(run), "--output=json"});
-  const PlainJson json = PlainJson::parse(reply.out, nullptr, false);
-  if (!reply.ok() || !json.is_object()) fail("kubernetes", "the cluster does not answer: {}", reply.complaint());
+  const std::string job = job_of(run);
+  const PlainJson items = objects_of(kubectl, run, job);
   std::map<std::string, std::size_t> number;
   std::vector<MemberPod> members;
   for (const std::string& name : plan) {
@@ -216,17 +235,24 @@ std::vector<MemberPod> member_pods(Kubectl& kubectl, const RunFolder& run, const
     return index.empty() || std::atoi(index.c_str()) >= static_cast<int>(plan.size()) ? -1 : std::atoi(index.c_str());
   };
   std::vector<std::vector<const PlainJson*>> pods(plan.size());
-  for (const PlainJson& item : at(json, {"items"}))
-    if (const int member = member_of(item); text_at(item, {"kind"}) == "Pod" && member >= 0)
-      pods[static_cast<std::size_t>(member)].push_back(&item);
+  for (const PlainJson& item : items) {
+    if (text_at(item, {"kind"}) != "Pod") continue;
+    const int member = member_of(item);
+    if (member >= 0) pods[static_cast<std::size_t>(member)].push_back(&item);
+    // One Pod trains all members of a firing.
+    if (member < 0 && !job.empty())
+      for (auto& of_member : pods) of_member.push_back(&item);
+  }
   Warnings warnings(kubectl);
   for (std::size_t i = 0; i < members.size(); ++i) take_pods(members[i], warnings, pods[i]);
-  for (const PlainJson& item : at(json, {"items"})) {
+  for (const PlainJson& item : items) {
     if (text_at(item, {"kind"}) != "Job" || at(item, {"metadata", "deletionTimestamp"}).is_string()) continue;
     if (text_at(item, {"spec", "completionMode"}) == "Indexed") {
       for (std::size_t i = 0; i < members.size(); ++i) take_job(members[i], item, static_cast<int>(i), !pods[i].empty());
     } else if (const int member = member_of(item); member >= 0) {
       take_job(members[static_cast<std::size_t>(member)], item, -1, !pods[static_cast<std::size_t>(member)].empty());
+    } else if (!job.empty()) {
+      for (std::size_t i = 0; i < members.size(); ++i) take_job(members[i], item, -1, !pods[i].empty());
     }
   }
   return members;
@@ -254,7 +280,7 @@ void submit_members(Kubectl& kubectl, const RunFolder& run, const std::vector<st
   give_to_pods(run.path().parent_path(), {user, group});
   // A run that is resumed.
   if (cluster_of(run)) remove_jobs(kubectl, run);
-  write_cluster(run, resolved(kubectl, cluster_of(spec)));
+  write_cluster(run.path(), {.kubectl = resolved(kubectl, cluster_of(spec)), .job = ""});
   const KubectlReply reply = kubectl.run({"create", "--filename=-", "--output=name"}, manifests, kSubmitSeconds);
   if (reply.ok()) return;
   remove_jobs(kubectl, run);
@@ -262,26 +288,33 @@ void submit_members(Kubectl& kubectl, const RunFolder& run, const std::vector<st
 }
 
 void remove_jobs(Kubectl& kubectl, const RunFolder& run, const std::string& member) {
-  std::string selector = run_selector(run);
-  if (!member.empty()) selector += fmt::format(",{}={}", kMemberLabel, label_value(member));
+  std::vector<std::string> command = {"delete", "jobs"};
+  if (const std::string job = job_of(run); !job.empty()) {
+    command.push_back(job);
+  } else {
+    command.push_back("--selector=" + run_selector(run));
+    if (!member.empty()) command.back() += fmt::format(",{}={}", kMemberLabel, label_value(member));
+  }
   // Foreground: it returns when the Pods have saved and ended, and nobody writes the members' folders any more.
-  const KubectlReply reply = kubectl.run(
-      {"delete", "jobs", "--selector=" + selector, "--ignore-not-found", "--cascade=foreground", "--wait", "--timeout=90s"}, "",
-      100);
+  for (const char* option : {"--ignore-not-found", "--cascade=foreground", "--wait", "--timeout=90s"})
+    command.emplace_back(option);
+  const KubectlReply reply = kubectl.run(command, "", 100);
   if (!reply.ok()) fail("kubernetes", "cannot remove the Jobs of {}: {}", run.path().string(), reply.complaint());
 }
 
-std::optional<KubectlOptions> cluster_of(const RunFolder& run) {
-  const std::filesystem::path file = run.path() / "cluster.json";
+std::optional<RunCluster> cluster_of(const std::filesystem::path& folder) {
+  const std::filesystem::path file = folder / "cluster.json";
   std::error_code code;
   if (!std::filesystem::exists(file, code)) return {};
   const PlainJson json = PlainJson::parse(read_file(file, std::size_t{1} << 16), nullptr, false);
-  return KubectlOptions{.context = text_at(json, {"context"}), .name_space = text_at(json, {"namespace"})};
+  return RunCluster{.kubectl = {.context = text_at(json, {"context"}), .name_space = text_at(json, {"namespace"})},
+                    .job = text_at(json, {"job"})};
 }
 
-void write_cluster(const RunFolder& run, const KubectlOptions& options) {
-  const nlohmann::ordered_json json = {{"context", options.context}, {"namespace", options.name_space}};
-  write_file_atomically(run.path() / "cluster.json", json.dump(2) + "\n");
+void write_cluster(const std::filesystem::path& folder, const RunCluster& cluster) {
+  const nlohmann::ordered_json json = {
+      {"context", cluster.kubectl.context}, {"namespace", cluster.kubectl.name_space}, {"job", cluster.job}};
+  write_file_atomically(folder / "cluster.json", json.dump(2) + "\n");
 }
 
 KubectlOptions cluster_of(const Spec& spec) {
@@ -322,7 +355,7 @@ MemberStatus merged_status(const RunFolder& run, const MemberPod& pod) {
 }
 
 void leave_cluster(const RunFolder& run) {
-  if (const auto cluster = cluster_of(run)) remove_jobs(*make_kubectl(*cluster), run);
+  if (const auto cluster = cluster_of(run)) remove_jobs(*make_kubectl(cluster->kubectl), run);
   std::error_code code;
   std::filesystem::remove(run.path() / "cluster.json", code);
 }

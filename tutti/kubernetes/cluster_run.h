@@ -50,9 +50,15 @@ void give_to_pods(const std::filesystem::path& experiment, std::pair<int, int> u
 // answer.
 void remove_jobs(Kubectl& kubectl, const RunFolder& run, const std::string& member = "");
 
-// cluster.json of a run: where its Jobs are. Nothing if it never was on a cluster.
-std::optional<KubectlOptions> cluster_of(const RunFolder& run);
-void write_cluster(const RunFolder& run, const KubectlOptions& options);
+// Where the Jobs of a run are.
+struct RunCluster {
+  KubectlOptions kubectl;
+  std::string job;  // the one Job of all members, of a run that a CronJob started; "": those with the run's labels
+};
+// cluster.json of a run, or of a schedule. Nothing if it never was on a cluster.
+std::optional<RunCluster> cluster_of(const std::filesystem::path& folder);
+inline std::optional<RunCluster> cluster_of(const RunFolder& run) { return cluster_of(run.path()); }
+void write_cluster(const std::filesystem::path& folder, const RunCluster& cluster);
 // Where a spec wants its Jobs.
 KubectlOptions cluster_of(const Spec& spec);
 

@@ -124,6 +124,18 @@ TEST_F(ClusterRun, ReadsIndexedJobs) {
   EXPECT_EQ(members[3].state, PodState::kDone);
 }
 
+TEST_F(ClusterRun, OneJobOfAFiringIsOfAllMembers) {
+  write_cluster(run_.path(), {.kubectl = {.context = "here", .name_space = ""}, .job = "e-29724180"});
+  kubectl_.replies["get jobs"] = {.out =
+                                      R"({"items": [{"kind": "Job", "metadata": {"labels": {}}, "status": {"active": 1}}]})"};
+  kubectl_.replies["get pods"] = {.out = R"({"items": [{"kind": "Pod", "metadata": {"labels": {"job-name": "e-29724180"}},
+      "status": {"phase": "Running"}}]})"};
+  for (const MemberPod& member : member_pods(kubectl_, run_, {"native-1", "torch-1"}))
+    EXPECT_EQ(member.state, PodState::kRunning);
+  remove_jobs(kubectl_, run_);
+  EXPECT_THAT(kubectl_.commands.back(), StartsWith("delete jobs e-29724180 --ignore-not-found"));
+}
+
 TEST_F(ClusterRun, ASilentClusterIsAnError) {
   kubectl_.replies["get jobs,pods"] = {.code = 1, .err = "The connection to the server was refused\n"};
   try {
@@ -139,8 +151,8 @@ TEST_F(ClusterRun, SubmitsAllAtOnceAndRemembersWhere) {
   EXPECT_EQ(std::ranges::count_if(kubectl_.commands, [](const auto& command) { return command.starts_with("create"); }), 1);
   EXPECT_THAT(kubectl_.inputs.back(), HasSubstr("name: e-r-torch-1"));
   EXPECT_THAT(kubectl_.commands, Not(Contains(StartsWith("delete"))));
-  EXPECT_EQ(cluster_of(run_)->context, "here");
-  EXPECT_EQ(cluster_of(run_)->name_space, "mine");
+  EXPECT_EQ(cluster_of(run_)->kubectl.context, "here");
+  EXPECT_EQ(cluster_of(run_)->kubectl.name_space, "mine");
   // Once more: what is left of the first is removed before.
   submit_members(kubectl_, run_, {"native-1"});
   EXPECT_THAT(kubectl_.commands, Contains(StartsWith("delete jobs --selector=tutti/experiment=e,tutti/run=r")));

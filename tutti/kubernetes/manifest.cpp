@@ -1,6 +1,7 @@
 #include "tutti/kubernetes/manifest.h"
 
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 
@@ -45,7 +46,7 @@ Json pod_security(const KubernetesSpec& spec, const ManifestOptions& options) {
   return security;
 }
 
-// A Pod's spec: the restricted profile of the Pod security standards.
+// A Pod's spec: the restricted profile of the Pod security standards, but for volumes: it knows no hostPath and no nfs.
 // https://kubernetes.io/docs/concepts/security/pod-security-standards/
 Json pod_of(const KubernetesSpec& spec, const Json& command, const Environment& environment, const ManifestOptions& options) {
   Json container = {{"name", "member"}, {"image", spec.image}};
@@ -115,7 +116,8 @@ Json failure_policy(const char* end) {
             {{"action", "Ignore"}, {"onPodConditions", {{{"type", "DisruptionTarget"}, {"status", "True"}}}}}}}};
 }
 
-Json job_spec(const Spec& spec, const Json& labels, Json pod, const ManifestOptions& options, int completions) {
+Json job_spec(const Spec& spec, const Json& labels, Json pod, const ManifestOptions& options, int completions,
+              bool many_in_a_pod = false) {
   const bool has_policy = options.server.at_least(1, 26);
   // One Pod more than attempts: when all of a container was killed, so that it could not say anything, the next one closes the
   // books.
@@ -131,7 +133,9 @@ Json job_spec(const Spec& spec, const Json& labels, Json pod, const ManifestOpti
     job["backoffLimit"] = retries;
   }
   if (has_policy) job["podFailurePolicy"] = failure_policy(completions > 0 ? "FailIndex" : "FailJob");
-  if (spec.run.deadline > 0) {
+  // It is the whole Job's: not for one whose members begin one after another.
+  const bool one_by_one = completions > 0 && spec.run.parallel > 0 && spec.run.parallel < completions;
+  if (spec.run.deadline > 0 && !one_by_one && !many_in_a_pod) {
     // The member ends itself at its deadline, and says so; this is for one that cannot, or never began.
     constexpr int kSlack = 60;
     job["activeDeadlineSeconds"] = static_cast<std::int64_t>(spec.run.deadline) + kSlack;
@@ -244,7 +248,7 @@ std::string cron_manifest(const Spec& spec, const fs::path& folder, const std::v
   if (indexed) command.push_back("--index");
   const Json labels = labels_of(spec, options);
   const Json pod = pod_of(spec.kubernetes, command, environment, options);
-  Json job = job_spec(spec, labels, pod, options, indexed ? static_cast<int>(plan.size()) : 0);
+  Json job = job_spec(spec, labels, pod, options, indexed ? static_cast<int>(plan.size()) : 0, !indexed);
   Json job_metadata = {{"labels", labels}};
   if (!spec.kubernetes.queue.empty()) job_metadata["labels"]["kueue.x-k8s.io/queue-name"] = spec.kubernetes.queue;
   Json body = {{"schedule", cron.schedule}};
@@ -289,6 +293,11 @@ void check_visible(const Spec& spec, const fs::path& store) {
       fail(file, "{} {} is not in {}, so the Pods do not see it. Expected it there.", what, path.string(), mount);
   };
   check(spec.data.dir, "the data's folder");
+  // A word that is a file beside the spec has become a path of this machine; other paths are the image's.
+  const fs::path folder = fs::absolute(spec.file).parent_path();
+  for (const Member& member : plan(spec))
+    for (const std::string& word : member.spec.program.command)
+      if (is_within(word, folder)) check(word, "the program's file");
   if (!datasets::is_known(spec.data.name)) return check(spec.data.name, "the data");
   datasets::Options options;
   options.dir = spec.data.dir;
@@ -300,7 +309,12 @@ void check_visible(const Spec& spec, const fs::path& store) {
 
 std::pair<int, int> pod_user(const KubernetesSpec& spec, const fs::path& store) {
   struct stat owner {};
-  const bool known = ::stat(store.c_str(), &owner) == 0 && owner.st_uid != 0;
+  // One that is not there yet will be this user's.
+  if (::stat(store.c_str(), &owner) != 0) {
+    owner.st_uid = ::geteuid();
+    owner.st_gid = ::getegid();
+  }
+  const bool known = owner.st_uid != 0;
   const int user = spec.user >= 0 ? spec.user : known ? static_cast<int>(owner.st_uid) : kNonRoot;
   const bool same = known && user == static_cast<int>(owner.st_uid);
   const int group = spec.group >= 0 ? spec.group : same ? static_cast<int>(owner.st_gid) : user;

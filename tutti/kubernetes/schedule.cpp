@@ -12,6 +12,7 @@
 #include "tutti/base/error.h"
 #include "tutti/base/files.h"
 #include "tutti/experiment/experiment.h"
+#include "tutti/kubernetes/cluster_run.h"
 #include "tutti/kubernetes/names.h"
 
 namespace fs = std::filesystem;
@@ -41,7 +42,7 @@ std::string run_name_of_job(const std::string& job) {
   return fmt::format("{:%Y%m%d-%H%M%S}", fmt::gmtime(static_cast<std::time_t>(*minutes * 60)));
 }
 
-fs::path write_schedule(const Spec& given, const Spec& resolved, const fs::path& store) {
+fs::path write_schedule(const Spec& given, const Spec& resolved, const fs::path& store, const KubectlOptions& cluster) {
   const fs::path parent = fs::absolute(store) / given.name / "schedule";
   const fs::path folder = parent / fmt::format("{:%Y%m%d-%H%M%S}-{}", fmt::gmtime(static_cast<std::time_t>(now())), ::getpid());
   std::string open;
@@ -53,6 +54,7 @@ fs::path write_schedule(const Spec& given, const Spec& resolved, const fs::path&
   fs::create_directories(folder, code);
   if (code) fail("store", "cannot create the folder {}: {}.", folder.string(), code.message());
   write_file_atomically(folder / "seeds", open);
+  write_cluster(folder, {.kubectl = cluster, .job = ""});
   write_spec(resolved, folder, "experiment.yaml");
   return folder;
 }
@@ -74,6 +76,10 @@ RunFolder run_of_firing(const fs::path& folder, const std::string& job) {
   // Whole before it has its name: other Pods of this firing look for it now.
   const std::string aside = fmt::format(".{}-{}-{}", run.path().filename().string(), host_name(), ::getpid());
   const RunFolder made = write_run(load_spec(file, overrides), experiment.parent_path(), aside);
+  if (auto cluster = cluster_of(folder)) {
+    cluster->job = job;
+    write_cluster(made.path(), *cluster);
+  }
   fs::rename(made.path(), run.path(), code);
   if (!code) return run;
   std::error_code ignored;

@@ -6,6 +6,7 @@
 #include "tutti/base/error.h"
 #include "tutti/base/files.h"
 #include "tutti/experiment/experiment.h"
+#include "tutti/kubernetes/cluster_run.h"
 #include "tutti/kubernetes/cron_job.h"
 #include "tutti/kubernetes/fake_kubectl.h"
 
@@ -48,6 +49,7 @@ TEST_F(ScheduleTest, EachFiringIsARunWithSeedsOfItsOwn) {
   EXPECT_EQ(first.path(), folder_ / "runs" / "e" / "20260707-190000");
   EXPECT_THAT(names_of(plan(spec_of_run(first))), ElementsAre("native-29724180", "onednn-29724180"));
   EXPECT_TRUE(fs::exists(first.path() / "m.yaml"));
+  EXPECT_EQ(cluster_of(first)->job, "e-29724180");
   const RunFolder second = run_of_firing(folder, "e-29724240");
   EXPECT_THAT(names_of(plan(spec_of_run(second))), ElementsAre("native-29724240", "onednn-29724240"));
   EXPECT_EQ(list_runs(folder_ / "runs").size(), 2u) << "nothing is left aside";
