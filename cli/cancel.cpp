@@ -21,9 +21,9 @@ void add_cancel(Command& program, int& code) {
     for (const std::string& name : members) training += is_being_trained(run.member(name).status());
     if (const auto cluster = cluster_of(run)) {
       const auto kubectl = make_kubectl(cluster->kubectl);
+      request_cancel(run);  // Pods that see it end even if the cluster does not answer
       std::size_t active = 0;
       for (const MemberPod& pod : member_pods(*kubectl, run, members)) active += is_active(pod);
-      request_cancel(run);
       remove_jobs(*kubectl, run);
       print(active == 0 ? "nothing of " + run.path().string() + " is running\n"
                         : "stopped " + run.path().string() + "\nGo on with: tutti resume " + run.path().string() + "\n");

@@ -1,7 +1,5 @@
 #include "cli/cluster_arguments.h"
 
-#include <algorithm>
-
 #include "tutti/base/error.h"
 #include "tutti/base/files.h"
 #include "tutti/base/log.h"

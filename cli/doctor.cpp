@@ -12,6 +12,7 @@
 #include "cli/commands.h"
 #include "cli/common.h"
 #include "tutti/base/error.h"
+#include "tutti/base/interrupt.h"
 #include "tutti/kubernetes/cluster_run.h"
 
 namespace tutti::cli {
@@ -92,6 +93,7 @@ void add_doctor(Command& program, int& code) {
   command.examples({"tutti doctor", "tutti doctor --on kubernetes --spec experiment.yaml"});
 
   command.on_run([arguments, &code] {
+    handle_interrupts();
     const std::vector<Check> checks = check_all(*arguments);
     if (arguments->json) {
       nlohmann::ordered_json json = nlohmann::ordered_json::array();

@@ -9,6 +9,7 @@
 #include "cli/commands.h"
 #include "cli/common.h"
 #include "tutti/base/display.h"
+#include "tutti/base/error.h"
 #include "tutti/base/interrupt.h"
 #include "tutti/experiment/experiment.h"
 #include "tutti/experiment/local_runner.h"
@@ -61,23 +62,33 @@ int train_here(const RunFolder& run, const std::vector<std::string>& members, co
 }
 
 // The member that ended last makes the ensemble, in its Pod; this process only if nobody is left to do it.
-void wait_for_ensemble(const RunFolder& run, const std::vector<std::string>& members) {
+void wait_for_ensemble(const RunFolder& run, const std::vector<std::string>& members, Kubectl& kubectl) {
   constexpr auto kPatience = std::chrono::seconds(60);
-  const auto all_ended = [&] { return std::ranges::all_of(members, [&](const auto& name) { return has_ended(run, name); }); };
-  for (const auto begin = std::chrono::steady_clock::now();
-       all_ended() && std::chrono::steady_clock::now() - begin < kPatience;) {
+  for (const auto begin = std::chrono::steady_clock::now(); std::chrono::steady_clock::now() - begin < kPatience;) {
     if (is_finished(run)) return;
     check_interrupt();
-    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    std::this_thread::sleep_for(std::chrono::milliseconds(200));
+    // Also takes the ensemble over from a Pod that died at it.
+    const std::vector<MemberPod> pods = member_pods(kubectl, run, members);
+    if (std::ranges::none_of(pods, is_active)) settle(run, pods);
   }
-  finish_run(run, members);
 }
 
 int train_on_kubernetes(const RunFolder& run, const std::vector<std::string>& members, const TrainMembersOptions& options) {
-  const std::vector<std::string> unfinished = unfinished_members(run, members);
-  const auto view = options.json ? make_silent_view() : make_progress_view(display());
   const auto cluster = cluster_of(run);
   const auto kubectl = make_kubectl(cluster ? cluster->kubectl : cluster_of(spec_of_run(run)));
+  if (cluster) {
+    for (const MemberPod& pod : member_pods(*kubectl, run, members))
+      if (is_active(pod))
+        fail("resume", "{} has a Job in the cluster. Expected: tutti status --watch {}, or tutti cancel first.", pod.member,
+             run.path().string());
+    remove_jobs(*kubectl, run);
+  } else {
+    wait_until_stopped(run, members);
+  }
+  // Nobody writes the run any more.
+  const std::vector<std::string> unfinished = unfinished_members(run, members);
+  const auto view = options.json ? make_silent_view() : make_progress_view(display());
   const auto runner = make_kubernetes_runner(*kubectl, run, members);
   announce(run, *view, options, unfinished.size(), runner->where());
   prepare_again(run, unfinished);
@@ -95,9 +106,15 @@ int train_on_kubernetes(const RunFolder& run, const std::vector<std::string>& me
     if (!options.json) print("The members go on in the cluster:\n" + look);
     return kInterrupted;
   }
-  for (const MemberEnd& end : trained.ends)
-    if (end.kind == MemberEnd::Kind::kFailed && !has_ended(run, end.member)) end_member(run, end.member, members, false);
-  wait_for_ensemble(run, members);
+  const bool all_ended = !trained.stopped && std::ranges::none_of(trained.ends, [](const MemberEnd& end) {
+    return end.kind == MemberEnd::Kind::kInterrupted;
+  });
+  if (all_ended && !unfinished.empty()) wait_for_ensemble(run, members, *kubectl);
+  // One that somebody stopped will go on some time: until then the report is of those that are done.
+  if (!is_finished(run)) {
+    finish_run(run, members);
+    give_to_pods(run);
+  }
   const RunResults results = read_results(run);
   print_results(run, results, options.json);
   if (trained.stopped && !options.json) print(fmt::format("Go on with: tutti resume {}\n", run.path().string()));

@@ -1,6 +1,7 @@
 #include "cli/run_view.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "tutti/base/error.h"
 #include "tutti/base/log.h"
@@ -22,6 +23,7 @@ void RunView::look() {
     settle(run_, pods_);
     silent_ = false;
   } catch (const Error& error) {
+    pods_.clear();
     if (!std::exchange(silent_, true)) log_warning("{} What follows is what the store knows.", error.what());
   }
 }

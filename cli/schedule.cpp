@@ -51,7 +51,7 @@ void schedule(Arguments& arguments) {
   cron.v1beta1 = !has_v1_cron_jobs(*kubectl);
   cron_manifest(spec, store, members, cron, options);  // refuses before anything is written
   const std::filesystem::path folder = write_schedule(given, spec, store, resolved(*kubectl, cluster_of(spec)));
-  give_to_pods(folder.parent_path().parent_path(), {options.user, options.group});
+  give_to_pods(folder.parent_path().parent_path(), folder.parent_path(), {options.user, options.group});
   apply_cron_job(*kubectl, cron_manifest(spec, folder, members, cron, options));
   print(fmt::format("{}: {} member{} at \"{}\"{}{}, as runs of {}\n", cron_name(spec), members.size(),
                     members.size() == 1 ? "" : "s", cron.schedule, cron.time_zone.empty() ? "" : " " + cron.time_zone,

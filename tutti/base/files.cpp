@@ -3,6 +3,8 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <climits>
+
 #include <atomic>
 #include <cerrno>
 #include <cstdlib>
@@ -43,15 +45,21 @@ std::string read_file(const fs::path& path, std::size_t max_bytes) {
   return content;
 }
 
+std::string host_name() {
+  char name[HOST_NAME_MAX + 1] = {};
+  return ::gethostname(name, sizeof name - 1) == 0 ? name : "localhost";
+}
+
 void write_atomically(const fs::path& path, const std::function<void(const fs::path&)>& write) {
   std::error_code code;
   const fs::path folder = path.has_parent_path() ? path.parent_path() : fs::path(".");
   fs::create_directories(folder, code);
   if (code) fail("write_file", "cannot create folder {}: {}.", folder.string(), code.message());
-  // Unique in this process and among processes; the extension stays last for writers that look at it.
+  // Unique in this process, among processes and among machines: in containers every process may be number 1. The extension
+  // stays last for writers that look at it.
   static std::atomic<unsigned> serial{0};
-  const fs::path aside =
-      folder / fmt::format(".{}.{}.{}{}", path.stem().string(), ::getpid(), serial++, path.extension().string());
+  const fs::path aside = folder / fmt::format(".{}.{}.{}.{}{}", path.stem().string(), host_name(), ::getpid(), serial++,
+                                              path.extension().string());
   try {
     write(aside);
     sync_path(aside, O_RDONLY);

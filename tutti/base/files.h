@@ -20,6 +20,8 @@ void write_atomically(const std::filesystem::path& path, const std::function<voi
 
 // $XDG_CACHE_HOME/tutti or ~/.cache/tutti; not created.
 std::filesystem::path cache_dir();
+// This machine's name; a Pod's in a Pod.
+std::string host_name();
 // The value of an environment variable, or `fallback` when unset or empty.
 std::string env(const char* name, std::string_view fallback = "");
 

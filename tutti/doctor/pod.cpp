@@ -31,7 +31,7 @@ class Probe {
         folder_(store / ("." + name_)) {
     // As an experiment's folder, which is what Pods write in.
     write_file_atomically(folder_ / kFile, "");
-    give_to_pods(folder_, user);
+    give_to_pods(folder_, folder_, user);
   }
   ~Probe() {
     kubectl_.run({"delete", "pod", name_, "--ignore-not-found", "--force", "--grace-period=0", "--wait=false"});

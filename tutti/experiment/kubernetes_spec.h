@@ -18,6 +18,7 @@ struct KubernetesStorage {
   std::string server;           // of nfs
   std::string source;           // the folder on the node or the server; the claim's name
   std::filesystem::path mount;  // where it is seen; default: the host path, else /mnt/tutti
+  bool operator==(const KubernetesStorage&) const = default;
 };
 
 struct KubernetesSpec {
@@ -33,7 +34,8 @@ struct KubernetesSpec {
   bool suspend = false;           // make the Jobs, start nothing
   int backoff_limit = -1;         // how often a member that failed is started again; -1: run.retries, else 3
   int seconds_after_end = 86400;  // until an ended Job is removed from the cluster; its results are in the store
-  int user = -1, group = -1;      // numbers that the Pods run as; -1: the owner of the store, if not root, else 65532
+  int user = -1, group = -1;      // numbers that the Pods run as; -1: see pod_user()
+  bool operator==(const KubernetesSpec&) const = default;
 };
 
 }  // namespace tutti

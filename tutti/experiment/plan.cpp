@@ -209,6 +209,11 @@ Spec resolve(const Spec& spec, Where where) {
                     {{"run.parallel", std::to_string(run.parallel)}, {"run.threads", std::to_string(run.threads)}});
 }
 
+bool is_keras_backend(const std::string& engine) {
+  static const std::set<std::string> kBackends = {"theano", "tensorflow", "cntk", "jax", "torch", "numpy", "openvino"};
+  return kBackends.contains(engine);
+}
+
 RunSpec share_cores(const RunSpec& run, int members) {
   RunSpec shared = run;
   const int cores = num_threads();

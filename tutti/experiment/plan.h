@@ -1,6 +1,7 @@
 // plan: from a Spec to its members, the product of its lists and those listed one by one.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <utility>
 #include <vector>
@@ -31,6 +32,9 @@ struct Member {
 // What depends on this machine's cores is left open where the members run elsewhere.
 enum class Where : std::uint8_t { kHere, kElsewhere };
 Spec resolve(const Spec& spec, Where where = Where::kHere);
+
+// True for an engine that Keras, of any version, takes as KERAS_BACKEND.
+bool is_keras_backend(const std::string& engine);
 
 // The defaults of a run with so many members on this machine filled in.
 RunSpec share_cores(const RunSpec& run, int members);

@@ -35,7 +35,8 @@ std::map<std::string, std::string> environment_of(const Member& member, const Ru
       {"TUTTI_TRAIN_INDICES", (folder.path() / "train_indices.npy").string()},
       {"TUTTI_VALIDATION_INDICES", (folder.path() / "validation_indices.npy").string()}};
   if (std::ranges::any_of(member.values, [](const auto& value) { return value.first == "engine"; }))
-    environment["TUTTI_ENGINE"] = environment["KERAS_BACKEND"] = member.engine;
+    environment["TUTTI_ENGINE"] = member.engine;
+  if (environment.contains("TUTTI_ENGINE") && is_keras_backend(member.engine)) environment["KERAS_BACKEND"] = member.engine;
   for (const auto& [name, value] : member.spec.program.environment) environment[name] = value;
   return environment;
 }

@@ -53,7 +53,7 @@ class MembersRun {
     std::error_code code;
     if (options_.forget_cancel) fs::remove(run_.cancel(), code);
     while (true) {
-      if (interrupted() && runner_.goes_on_alone()) {
+      if (interrupted() && runner_.goes_on_alone() && !running_.empty()) {
         result_.left = true;
         break;
       }

@@ -1,7 +1,6 @@
 #include "tutti/experiment/store.h"
 
 #include <unistd.h>
-#include <climits>
 
 #include <algorithm>
 #include <chrono>
@@ -87,16 +86,17 @@ fs::file_time_type time_of(const RunFolder& run) {
   return code ? fs::file_time_type::min() : time;
 }
 
+// "runs/e/r/" and "." have a last name, too: that of the run.
+RunFolder run_at(const fs::path& folder) {
+  const fs::path path = fs::absolute(folder).lexically_normal();
+  return RunFolder(path.has_filename() ? path : path.parent_path());
+}
+
 }  // namespace
 
 std::string_view name_of(MemberState state) { return kStates[static_cast<std::size_t>(state)]; }
 
 double now() { return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count(); }
-
-std::string host_name() {
-  char name[HOST_NAME_MAX + 1] = {};
-  return ::gethostname(name, sizeof name - 1) == 0 ? name : "localhost";
-}
 
 bool is_being_trained(const MemberStatus& status) {
   if (status.state != MemberState::kRunning) return false;
@@ -283,11 +283,11 @@ std::vector<RunFolder> list_runs(const fs::path& store) {
 RunFolder find_run(const fs::path& store, const std::string& name) {
   if (!name.empty()) {
     for (const fs::path& folder : {fs::path(name), store / name})
-      if (is_run(folder)) return RunFolder(fs::absolute(folder));
+      if (is_run(folder)) return run_at(folder);
   }
   const std::vector<RunFolder> runs = list_runs(store);
   for (auto run = runs.rbegin(); run != runs.rend(); ++run)
-    if (name.empty() || run->path().parent_path().filename() == name) return RunFolder(fs::absolute(run->path()));
+    if (name.empty() || run->path().parent_path().filename() == name) return run_at(run->path());
   if (name.empty()) fail("store", "there is no run in {}. Start one with: tutti train SPEC", store.string());
   fail("store", "there is no run '{}' in {}. Expected EXPERIMENT, EXPERIMENT/RUN or the folder of a run.", name,
        store.string());

@@ -18,6 +18,7 @@
 #include <utility>
 #include <vector>
 
+#include "tutti/base/files.h"
 #include "tutti/tensor/tensor.h"
 
 namespace tutti {
@@ -127,8 +128,6 @@ std::vector<RunFolder> list_runs(const std::filesystem::path& store);
 
 // Seconds since 1970.
 double now();
-// This machine's name.
-std::string host_name();
 // True while some process trains the member: one of this machine, or one of another machine that gave a sign of life in the
 // last two minutes.
 bool is_being_trained(const MemberStatus& status);

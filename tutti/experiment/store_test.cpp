@@ -124,5 +124,15 @@ TEST_F(StoreTest, FindsRuns) {
   EXPECT_NE(create_run(store_, "a").path(), create_run(store_, "a").path());
 }
 
+TEST(Store, ARunHasItsNameHoweverItIsCalled) {
+  const fs::path store = fs::temp_directory_path() / "tutti_store_test_names";
+  fs::remove_all(store);
+  write_file_atomically(store / "e" / "r" / "spec.yaml", "");
+  for (const char* name : {"e/r", "e/r/", "e//r/.", "e/../e/r", "e"})
+    EXPECT_EQ(find_run(store, name).path(), store / "e" / "r") << name;
+  EXPECT_EQ(find_run("nowhere", (store / "e/r/").string()).path(), store / "e" / "r");
+  fs::remove_all(store);
+}
+
 }  // namespace
 }  // namespace tutti

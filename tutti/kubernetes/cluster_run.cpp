@@ -4,9 +4,10 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdlib>
 #include <ctime>
 #include <map>
-#include <set>
+#include <utility>
 
 #include <nlohmann/json.hpp>
 
@@ -25,10 +26,6 @@ using PlainJson = nlohmann::json;
 
 // 300 Jobs are made at the pace of the API server.
 constexpr double kSubmitSeconds = 300;
-
-std::string run_selector(const RunFolder& run) {
-  return selector_of(run.path().parent_path().filename().string(), run.path().filename().string());
-}
 
 std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
 
@@ -141,6 +138,12 @@ bool is_old(const PlainJson& pod) {
   return now() - static_cast<double>(::timegm(&parts)) > kUsual;
 }
 
+bool closes_the_books(const PlainJson& pod) {
+  for (const PlainJson& container : at(pod, {"status", "containerStatuses"}))
+    if (number_at(container, {"state", "terminated", "exitCode"}) == kPodFailedForGood) return true;
+  return false;
+}
+
 // The Pods of one member, the newest last.
 void take_pods(MemberPod& member, Warnings& warnings, std::vector<const PlainJson*>& pods) {
   std::ranges::stable_sort(pods, {}, [](const PlainJson* pod) { return text_at(*pod, {"metadata", "creationTimestamp"}); });
@@ -148,7 +151,8 @@ void take_pods(MemberPod& member, Warnings& warnings, std::vector<const PlainJso
     const std::string phase = text_at(*pod, {"status", "phase"});
     if (phase == "Failed") {
       ++member.failures;
-      member.reason = end_of(*pod);
+      // The Pod that closes the books of one that was killed cannot know why.
+      if (!closes_the_books(*pod) || !member.reason.starts_with("OOMKilled")) member.reason = end_of(*pod);
     } else if (phase == "Running") {
       member.state = PodState::kRunning;
     } else if (phase == "Pending") {
@@ -183,44 +187,54 @@ void take_job(MemberPod& member, const PlainJson& job, int index, bool has_pods)
   }
 }
 
-// The Job of a firing; empty for a run of Jobs with its labels.
-std::string job_of(const RunFolder& run) {
-  const auto cluster = cluster_of(run);
-  return cluster ? cluster->job : "";
-}
-
 // The Jobs and Pods of a run.
-PlainJson objects_of(Kubectl& kubectl, const RunFolder& run, const std::string& job) {
+PlainJson objects_of(Kubectl& kubectl, const RunCluster& cluster) {
   const auto ask = [&](const std::vector<std::string>& question) {
     const KubectlReply reply = kubectl.run(question);
     PlainJson json = PlainJson::parse(reply.out, nullptr, false);
     if (!reply.ok() || !json.is_object()) fail("kubernetes", "the cluster does not answer: {}", reply.complaint());
     return at(json, {"items"});
   };
-  if (job.empty()) return ask({"get", "jobs,pods", "--selector=" + run_selector(run), "--output=json"});
-  PlainJson items = ask({"get", "jobs", "--field-selector=metadata.name=" + job, "--output=json"});
-  for (PlainJson& pod : ask({"get", "pods", "--selector=job-name=" + job, "--output=json"})) items.push_back(std::move(pod));
+  if (cluster.job.empty())
+    return ask({"get", "jobs,pods", fmt::format("--selector={}={}", kIdLabel, cluster.id), "--output=json"});
+  PlainJson items = ask({"get", "jobs", "--field-selector=metadata.name=" + cluster.job, "--output=json"});
+  for (PlainJson& pod : ask({"get", "pods", "--selector=job-name=" + cluster.job, "--output=json"}))
+    items.push_back(std::move(pod));
   return items;
+}
+
+// One that no other run has: of another store, or of a run whose folder somebody removed.
+std::string new_id(const RunFolder& run) {
+  return fmt::format("{:08x}", stable_hash(fmt::format("{} {} {} {}", run.path().string(), host_name(), ::getpid(), now())));
 }
 
 }  // namespace
 
-void give_to_pods(const std::filesystem::path& experiment, std::pair<int, int> user) {
+void give_to_pods(const std::filesystem::path& experiment, const std::filesystem::path& folder, std::pair<int, int> user) {
   if (::geteuid() != 0) return;
   const auto give = [&](const std::filesystem::path& path) {
     if (::lchown(path.c_str(), static_cast<uid_t>(user.first), static_cast<gid_t>(user.second)) != 0 && errno != ENOENT)
       fail("kubernetes", "cannot give {} to user {}, as which the Pods run.", path.string(), user.first);
   };
   give(experiment);
-  // Other runs of the experiment may be writing: what is gone meanwhile needs no owner.
-  std::error_code code;
-  for (std::filesystem::recursive_directory_iterator entry(experiment, code), end; !code && entry != end; entry.increment(code))
-    give(entry->path());
+  for (const std::filesystem::path& whole : {folder, experiment / "standing"}) {
+    give(whole);
+    // Others may be writing: what is gone meanwhile needs no owner.
+    std::error_code code;
+    for (std::filesystem::recursive_directory_iterator entry(whole, code), end; !code && entry != end; entry.increment(code))
+      give(entry->path());
+  }
+}
+
+void give_to_pods(const RunFolder& run) {
+  const std::filesystem::path experiment = run.path().parent_path();
+  give_to_pods(experiment, run.path(), pod_user(spec_of_run(run).kubernetes, experiment.parent_path()));
 }
 
 std::vector<MemberPod> member_pods(Kubectl& kubectl, const RunFolder& run, const std::vector<std::string>& plan) {
-  const std::string job = job_of(run);
-  const PlainJson items = objects_of(kubectl, run, job);
+  const auto cluster = cluster_of(run);
+  const std::string job = cluster ? cluster->job : "";
+  const PlainJson items = cluster ? objects_of(kubectl, *cluster) : PlainJson::array();
   std::map<std::string, std::size_t> number;
   std::vector<MemberPod> members;
   for (const std::string& name : plan) {
@@ -274,13 +288,20 @@ MemberPod pod_of_name(Kubectl& kubectl, const std::string& name) {
 
 void submit_members(Kubectl& kubectl, const RunFolder& run, const std::vector<std::string>& wanted) {
   const Spec spec = spec_of_run(run);
-  const auto [user, group] = pod_user(spec.kubernetes, run.path().parent_path().parent_path());
-  const ManifestOptions options{.server = server_version(kubectl), .owner = user_name(), .user = user, .group = group};
+  const std::filesystem::path experiment = run.path().parent_path();
+  const auto [user, group] = pod_user(spec.kubernetes, experiment.parent_path());
+  // A run that goes on stays in its cluster; one of a CronJob gets Jobs of its own.
+  const auto before = cluster_of(run);
+  RunCluster cluster{
+      .kubectl = before ? before->kubectl : resolved(kubectl, cluster_of(spec)), .job = "", .id = before ? before->id : ""};
+  if (cluster.id.empty()) cluster.id = new_id(run);
+  const ManifestOptions options{
+      .server = server_version(kubectl), .owner = user_name(), .run_id = cluster.id, .user = user, .group = group};
   const std::string manifests = job_manifests(spec, run, plan(spec), wanted, options);
-  give_to_pods(run.path().parent_path(), {user, group});
-  // A run that is resumed.
-  if (cluster_of(run)) remove_jobs(kubectl, run);
-  write_cluster(run.path(), {.kubectl = resolved(kubectl, cluster_of(spec)), .job = ""});
+  // Made by whoever is first: not by somebody who only looks, and whose they then would be.
+  for (const char* folder : {"members", "ended"}) std::filesystem::create_directories(run.path() / folder);
+  write_cluster(run.path(), cluster);
+  give_to_pods(experiment, run.path(), {user, group});
   const KubectlReply reply = kubectl.run({"create", "--filename=-", "--output=name"}, manifests, kSubmitSeconds);
   if (reply.ok()) return;
   remove_jobs(kubectl, run);
@@ -288,18 +309,22 @@ void submit_members(Kubectl& kubectl, const RunFolder& run, const std::vector<st
 }
 
 void remove_jobs(Kubectl& kubectl, const RunFolder& run, const std::string& member) {
+  const auto cluster = cluster_of(run);
+  if (!cluster) return;
   std::vector<std::string> command = {"delete", "jobs"};
-  if (const std::string job = job_of(run); !job.empty()) {
-    command.push_back(job);
+  if (!cluster->job.empty()) {
+    command.push_back(cluster->job);
   } else {
-    command.push_back("--selector=" + run_selector(run));
+    command.push_back(fmt::format("--selector={}={}", kIdLabel, cluster->id));
     if (!member.empty()) command.back() += fmt::format(",{}={}", kMemberLabel, label_value(member));
   }
   // Foreground: it returns when the Pods have saved and ended, and nobody writes the members' folders any more.
   for (const char* option : {"--ignore-not-found", "--cascade=foreground", "--wait", "--timeout=90s"})
     command.emplace_back(option);
   const KubectlReply reply = kubectl.run(command, "", 100);
-  if (!reply.ok()) fail("kubernetes", "cannot remove the Jobs of {}: {}", run.path().string(), reply.complaint());
+  if (!reply.ok())
+    fail("kubernetes", "cannot remove the Jobs of {0}: {1} (If that cluster is gone for good: rm {0}/cluster.json)",
+         run.path().string(), reply.complaint());
 }
 
 std::optional<RunCluster> cluster_of(const std::filesystem::path& folder) {
@@ -308,12 +333,15 @@ std::optional<RunCluster> cluster_of(const std::filesystem::path& folder) {
   if (!std::filesystem::exists(file, code)) return {};
   const PlainJson json = PlainJson::parse(read_file(file, std::size_t{1} << 16), nullptr, false);
   return RunCluster{.kubectl = {.context = text_at(json, {"context"}), .name_space = text_at(json, {"namespace"})},
-                    .job = text_at(json, {"job"})};
+                    .job = text_at(json, {"job"}),
+                    .id = text_at(json, {"id"})};
 }
 
 void write_cluster(const std::filesystem::path& folder, const RunCluster& cluster) {
-  const nlohmann::ordered_json json = {
-      {"context", cluster.kubectl.context}, {"namespace", cluster.kubectl.name_space}, {"job", cluster.job}};
+  const nlohmann::ordered_json json = {{"context", cluster.kubectl.context},
+                                       {"namespace", cluster.kubectl.name_space},
+                                       {"job", cluster.job},
+                                       {"id", cluster.id}};
   write_file_atomically(folder / "cluster.json", json.dump(2) + "\n");
 }
 
@@ -365,15 +393,29 @@ bool is_active(const MemberPod& pod) {
 }
 
 void settle(const RunFolder& run, const std::vector<MemberPod>& pods) {
+  std::error_code code;
+  if (std::filesystem::exists(run.cancel(), code)) return;  // nobody failed: it is to go on some time
   std::vector<std::string> plan;
+  bool wrote = false;
   for (const MemberPod& pod : pods) plan.push_back(pod.member);
   for (const MemberPod& pod : pods) {
-    if (pod.state != PodState::kFailed || has_ended(run, pod.member) || run.member(pod.member).result()) continue;
-    std::error_code code;
-    std::filesystem::create_directories(run.member(pod.member).path(), code);
-    run.member(pod.member).write_status(merged_status(run, pod));
-    end_member(run, pod.member, plan, false);
+    if (is_active(pod) || has_ended(run, pod.member)) continue;
+    const bool done = run.member(pod.member).result().has_value();
+    if (!done && pod.state != PodState::kFailed) continue;
+    if (!done) {
+      std::filesystem::create_directories(run.member(pod.member).path(), code);
+      run.member(pod.member).write_status(merged_status(run, pod));
+    }
+    end_member(run, pod.member, plan, done);
+    wrote = true;
   }
+  // The one that had taken the ensemble on has died at it.
+  const bool idle = std::ranges::none_of(pods, is_active);
+  if (idle && !is_finished(run) && std::ranges::all_of(plan, [&](const std::string& name) { return has_ended(run, name); }))
+    take_over(run, plan);
+  else if (!wrote)
+    return;
+  give_to_pods(run);  // who looked may be root
 }
 
 void prepare_again(const RunFolder& run, const std::vector<std::string>& members) {

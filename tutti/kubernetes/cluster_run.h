@@ -2,9 +2,11 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "tutti/experiment/plan.h"
@@ -38,13 +40,16 @@ std::vector<MemberPod> member_pods(Kubectl& kubectl, const RunFolder& run, const
 // Of one Pod by its name.
 MemberPod pod_of_name(Kubectl& kubectl, const std::string& name);
 
-// Makes the Jobs of `wanted`, after it has removed what is left of earlier ones. Error if the cluster refuses one: then none is
+// Makes the Jobs of `wanted`; of earlier ones none may be left. Error if the cluster refuses one: then none is
 // left.
 void submit_members(Kubectl& kubectl, const RunFolder& run, const std::vector<std::string>& wanted);
 
-// Makes the user and group of the Pods the owner of an experiment's folder and all that is in it. Only root can give folders
-// away, and only root needs to: does nothing otherwise.
-void give_to_pods(const std::filesystem::path& experiment, std::pair<int, int> user);
+// Makes the user and group of the Pods the owner of an experiment's folder, of its standing ensemble, and of all in one folder
+// of it: a run's, a schedule's. Only root can give folders away, and Pods of others run as themselves: does nothing then.
+void give_to_pods(const std::filesystem::path& experiment, const std::filesystem::path& folder, std::pair<int, int> user);
+
+// The same for a run whose spec says who they are.
+void give_to_pods(const RunFolder& run);
 
 // Removes the Jobs of a run, or of some of its members; their Pods are asked to save and end. Error if the cluster does not
 // answer.
@@ -53,7 +58,8 @@ void remove_jobs(Kubectl& kubectl, const RunFolder& run, const std::string& memb
 // Where the Jobs of a run are.
 struct RunCluster {
   KubectlOptions kubectl;
-  std::string job;  // the one Job of all members, of a run that a CronJob started; "": those with the run's labels
+  std::string job;  // the one Job of all members, of a run that a CronJob started; "": those with the run's id
+  std::string id;   // of the run's objects
 };
 // cluster.json of a run, or of a schedule. Nothing if it never was on a cluster.
 std::optional<RunCluster> cluster_of(const std::filesystem::path& folder);

@@ -30,6 +30,7 @@ class ClusterRun : public testing::Test {
     kubectl_.replies["config view"] = {.out = "mine"};
     kubectl_.replies["create"] = {.out = "job.batch/e-r-native-1\n"};
     kubectl_.replies["delete jobs"] = {};
+    write_cluster(run_.path(), {.kubectl = {}, .job = "", .id = "0123abcd"});
   }
   void TearDown() override { fs::remove_all(folder_); }
   static std::string job(const std::string& status, const std::string& member = "native-1", const std::string& spec = "{}") {
@@ -147,16 +148,24 @@ TEST_F(ClusterRun, ASilentClusterIsAnError) {
 }
 
 TEST_F(ClusterRun, SubmitsAllAtOnceAndRemembersWhere) {
+  fs::remove(run_.path() / "cluster.json");
   submit_members(kubectl_, run_, {"native-1", "torch-1"});
   EXPECT_EQ(std::ranges::count_if(kubectl_.commands, [](const auto& command) { return command.starts_with("create"); }), 1);
   EXPECT_THAT(kubectl_.inputs.back(), HasSubstr("name: e-r-torch-1"));
   EXPECT_THAT(kubectl_.commands, Not(Contains(StartsWith("delete"))));
   EXPECT_EQ(cluster_of(run_)->kubectl.context, "here");
   EXPECT_EQ(cluster_of(run_)->kubectl.name_space, "mine");
-  // Once more: what is left of the first is removed before.
+  // Its Jobs are found by an id that no other run has, also when it goes on.
+  const std::string id = cluster_of(run_)->id;
+  EXPECT_EQ(id.size(), 8u);
+  EXPECT_THAT(kubectl_.inputs.back(), HasSubstr("tutti/run-id: \"" + id));
+  kubectl_.replies["config current-context"] = {.out = "elsewhere\n"};
   submit_members(kubectl_, run_, {"native-1"});
-  EXPECT_THAT(kubectl_.commands, Contains(StartsWith("delete jobs --selector=tutti/experiment=e,tutti/run=r")));
+  EXPECT_EQ(cluster_of(run_)->id, id);
+  EXPECT_EQ(cluster_of(run_)->kubectl.context, "here");
   EXPECT_THAT(kubectl_.inputs.back(), Not(HasSubstr("torch-1")));
+  remove_jobs(kubectl_, run_);
+  EXPECT_THAT(kubectl_.commands.back(), StartsWith("delete jobs --selector=tutti/run-id=" + id + " "));
 }
 
 TEST_F(ClusterRun, LeavesNothingOfJobsThatAreRefused) {
@@ -180,6 +189,37 @@ TEST_F(ClusterRun, SettlesWhatMembersCouldNotSay) {
   EXPECT_TRUE(is_finished(run_));
   prepare_again(run_, {"native-1"});
   EXPECT_FALSE(is_finished(run_));
+  prepare_again(run_, {});
+}
+
+TEST_F(ClusterRun, SettlesWhatADeadPodLeft) {
+  for (const char* member : {"native-1", "torch-1"}) write_test_member(run_, member, 0.8f);
+  const std::vector<MemberPod> pods = {{"native-1", PodState::kDone, 0, ""}, {"torch-1", PodState::kFailed, 4, "killed"}};
+  // It had its results, and died before it could say so; then the one that made the ensemble died, too.
+  write_file_atomically(run_.path() / "ended/native-1", "done");
+  write_file_atomically(run_.path() / "ended/.ensemble", "native-1");
+  settle(run_, {pods[0], {"torch-1", PodState::kRetrying, 1, ""}});
+  EXPECT_FALSE(has_ended(run_, "torch-1")) << "it may yet say so itself";
+  settle(run_, pods);
+  EXPECT_TRUE(has_ended(run_, "torch-1"));
+  EXPECT_TRUE(is_finished(run_));
+  EXPECT_EQ(run_.member("torch-1").status().state, MemberState::kDone);
+}
+
+TEST_F(ClusterRun, NothingOfACancelledRunIsSettled) {
+  write_file_atomically(run_.cancel(), "");
+  settle(run_, {{"native-1", PodState::kFailed, 1, "the run is cancelled"}, {"torch-1", PodState::kAbsent, 0, ""}});
+  EXPECT_FALSE(has_ended(run_, "native-1"));
+}
+
+TEST_F(ClusterRun, KeepsTheReasonOfAKilledContainer) {
+  const std::string oom =
+      R"({"phase": "Failed", "containerStatuses": [{"state": {"terminated": {"reason": "OOMKilled", "exitCode": 137}}}]})";
+  const std::string books =
+      R"({"phase": "Failed", "containerStatuses": [{"state": {"terminated": {"exitCode": 4, "message": "killed"}}}]})";
+  const MemberPod member = look({job(R"({"conditions": [{"type": "Failed", "status": "True"}]})"), pod(oom),
+                                 pod(books, "native-1", "2026-11-22T10:00:09Z")});
+  EXPECT_THAT(member.reason, StartsWith("OOMKilled"));
 }
 
 TEST_F(ClusterRun, TheRunnerReportsEndsAndOutlivesTheCommand) {

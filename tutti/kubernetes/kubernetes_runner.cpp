@@ -64,10 +64,12 @@ class KubernetesRunner : public Runner {
     if (now - asked_ > std::clamp<Clock::duration>(3 * took_, std::chrono::seconds(1), std::chrono::seconds(10))) return true;
     if (now - asked_ < kSoon || now - looked_ < kSoon) return false;
     looked_ = now;
-    return std::ranges::any_of(running_, [&](const std::string& member) {
+    // Once for each that has ended, by its own word.
+    const auto ended = std::ranges::count_if(running_, [&](const std::string& member) {
       const MemberState state = run_.member(member).status().state;
       return state == MemberState::kDone || state == MemberState::kFailed;
     });
+    return std::exchange(ended_by_their_word_, ended) < ended;
   }
 
   void ask() {
@@ -76,6 +78,7 @@ class KubernetesRunner : public Runner {
       pods_ = member_pods(kubectl_, run_, plan_);
       if (std::exchange(silent_, false)) log_warning("the cluster answers again");
     } catch (const Error& error) {
+      pods_.clear();  // the store knows better now
       if (!std::exchange(silent_, true)) log_warning("{}; the members go on, and it is asked again", error.what());
     }
     asked_ = Clock::now();
@@ -102,6 +105,7 @@ class KubernetesRunner : public Runner {
   std::vector<MemberPod> pods_;
   std::vector<MemberEnd> ended_;
   Clock::time_point asked_, looked_;
+  std::ptrdiff_t ended_by_their_word_ = 0;
   Clock::duration took_ = Clock::duration::zero();
   bool silent_ = false;
 };

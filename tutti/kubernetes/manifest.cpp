@@ -19,6 +19,8 @@ namespace tutti {
 namespace {
 
 constexpr int kNonRoot = 65532;
+// "-123": what an Indexed Job appends to its name for each Pod.
+constexpr std::size_t kIndexLetters = 5;
 
 struct Environment {
   Json list = Json::array();
@@ -92,7 +94,7 @@ Environment environment_of(const Member& member) {
     const auto backend = std::ranges::find(own, "KERAS_BACKEND", [](const auto& pair) { return pair.first; });
     if (backend != own.end())
       environment.add("KERAS_BACKEND", backend->second);
-    else if (has_engine)
+    else if (has_engine && is_keras_backend(member.engine))
       environment.add("KERAS_BACKEND", member.engine);
   }
   return environment;
@@ -108,12 +110,13 @@ Json labels_of(const Spec& spec, const ManifestOptions& options) {
 
 // Failures that no other Pod mends end the job (or index); a Pod that was asked to go, or whose node went, does not count.
 Json failure_policy(const char* end) {
-  return {{"rules",
-           {{{"action", end},
-             {"onExitCodes", {{"containerName", "member"}, {"operator", "In"}, {"values", {2, kPodFailedForGood}}}}},
-            {{"action", "Ignore"},
-             {"onExitCodes", {{"containerName", "member"}, {"operator", "In"}, {"values", {kPodInterrupted}}}}},
-            {{"action", "Ignore"}, {"onPodConditions", {{{"type", "DisruptionTarget"}, {"status", "True"}}}}}}}};
+  return {
+      {"rules",
+       {{{"action", end},
+         {"onExitCodes", {{"containerName", "member"}, {"operator", "In"}, {"values", {2, kPodFailedForGood, kPodCancelled}}}}},
+        {{"action", "Ignore"},
+         {"onExitCodes", {{"containerName", "member"}, {"operator", "In"}, {"values", {kPodInterrupted}}}}},
+        {{"action", "Ignore"}, {"onPodConditions", {{{"type", "DisruptionTarget"}, {"status", "True"}}}}}}}};
 }
 
 Json job_spec(const Spec& spec, const Json& labels, Json pod, const ManifestOptions& options, int completions,
@@ -169,15 +172,12 @@ void check_server(const Spec& spec, const ServerVersion& server) {
     need(server, 1, 29, "Indexed Jobs with retries of each index", "kubernetes.layout: jobs");
 }
 
-// The members of an Indexed Job share one template.
-void check_alike(const Spec& spec, const std::vector<Member>& plan) {
-  const auto pod = [&](const Member& member) {
-    return pod_of(member.spec.kubernetes, Json::array(), Environment(), ManifestOptions());
-  };
+// Members that share a Pod, or an Indexed Job and its template.
+void check_alike(const Spec& spec, const std::vector<Member>& plan, const char* instead) {
   for (const Member& member : plan)
-    if (pod(member) != pod(plan.front()))
-      fail(spec.file.string(), "{} needs another Pod than {}. Expected kubernetes.layout: jobs.", member.name,
-           plan.front().name);
+    if (member.spec.kubernetes != plan.front().spec.kubernetes)
+      fail(spec.file.string(), "{} has another kubernetes section than {}. Expected {}.", member.name, plan.front().name,
+           instead);
 }
 
 std::string join(const std::vector<Json>& documents) {
@@ -206,12 +206,13 @@ std::string job_manifests(const Spec& spec, const RunFolder& run, const std::vec
   const std::string name = run.path().filename().string();
   Json labels = labels_of(spec, options);
   labels[kRunLabel] = label_value(name);
+  if (!options.run_id.empty()) labels[kIdLabel] = options.run_id;
   if (spec.kubernetes.layout == "indexed") {
-    check_alike(spec, plan);
+    check_alike(spec, plan, "kubernetes.layout: jobs");
     Environment environment = environment_of(spec);
     if (!spec.fit.device.empty()) environment.add("TUTTI_DEVICE", spec.fit.device);
     const Json pod = pod_of(spec.kubernetes, {"tutti", "pod", run.path().string(), "--index"}, environment, options);
-    return join({job_object(object_name({spec.name, name}), spec, labels,
+    return join({job_object(object_name({spec.name, name}, 63 - kIndexLetters), spec, labels,
                             job_spec(spec, labels, pod, options, static_cast<int>(plan.size())))});
   }
   std::vector<Json> jobs;
@@ -228,7 +229,7 @@ std::string job_manifests(const Spec& spec, const RunFolder& run, const std::vec
 
 std::string cron_name(const Spec& spec) {
   // The controller appends a time to it, for the names of Jobs.
-  return object_name({spec.name}, 52);
+  return object_name({spec.name}, 52 - kIndexLetters);
 }
 
 std::string cron_manifest(const Spec& spec, const fs::path& folder, const std::vector<Member>& plan, const CronOptions& cron,
@@ -238,7 +239,7 @@ std::string cron_manifest(const Spec& spec, const fs::path& folder, const std::v
     need(options.server, 1, 25, "time zones of CronJobs",
          "no --time-zone; the times are those of the cluster's controller, mostly UTC");
   const bool indexed = spec.kubernetes.layout != "jobs" && options.server.at_least(1, 29);
-  if (indexed) check_alike(spec, plan);
+  check_alike(spec, plan, "a schedule whose members have all the same");
   Environment environment = environment_of(spec);
   if (!spec.fit.device.empty()) environment.add("TUTTI_DEVICE", spec.fit.device);
   // The Job's name tells the time of the firing, and so the run.
@@ -269,8 +270,9 @@ std::string probe_manifest(const Spec& spec, const std::string& name, const fs::
                            const ManifestOptions& options) {
   Environment environment;
   environment.add("HOME", "/tmp");
-  const Json pod = pod_of(spec.kubernetes, {"tutti", "doctor", "--json", "--store", store.string(), "--expect", expect},
-                          environment, options);
+  Json pod = pod_of(spec.kubernetes, {"tutti", "doctor", "--json", "--store", store.string(), "--expect", expect}, environment,
+                    options);
+  pod["activeDeadlineSeconds"] = 180;  // whoever asked may be gone
   return yaml_text({{"apiVersion", "v1"},
                     {"kind", "Pod"},
                     {"metadata", {{"name", name}, {"labels", labels_of(spec, options)}}},
@@ -308,16 +310,18 @@ void check_visible(const Spec& spec, const fs::path& store) {
 }
 
 std::pair<int, int> pod_user(const KubernetesSpec& spec, const fs::path& store) {
-  struct stat owner {};
-  // One that is not there yet will be this user's.
-  if (::stat(store.c_str(), &owner) != 0) {
-    owner.st_uid = ::geteuid();
-    owner.st_gid = ::getegid();
+  int user = static_cast<int>(::geteuid()), group = static_cast<int>(::getegid());
+  if (user != 0) {
+    if (spec.user >= 0 && spec.user != user)
+      fail("kubernetes", "kubernetes.runAsUser is {}, but the run's folder will be yours, user {}. Expected none, or {}.",
+           spec.user, user, user);
+    return {user, spec.group >= 0 ? spec.group : group};
   }
-  const bool known = owner.st_uid != 0;
-  const int user = spec.user >= 0 ? spec.user : known ? static_cast<int>(owner.st_uid) : kNonRoot;
+  struct stat owner {};
+  const bool known = ::stat(store.c_str(), &owner) == 0 && owner.st_uid != 0;
+  user = spec.user >= 0 ? spec.user : known ? static_cast<int>(owner.st_uid) : kNonRoot;
   const bool same = known && user == static_cast<int>(owner.st_uid);
-  const int group = spec.group >= 0 ? spec.group : same ? static_cast<int>(owner.st_gid) : user;
+  group = spec.group >= 0 ? spec.group : same ? static_cast<int>(owner.st_gid) : user;
   return {user, group};
 }
 

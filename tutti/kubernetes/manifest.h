@@ -13,12 +13,14 @@ namespace tutti {
 
 // What a member's process tells its Job: `tutti pod`.
 inline constexpr int kPodInterrupted = 130;  // asked to stop; another Pod goes on from its checkpoint
+inline constexpr int kPodCancelled = 5;      // the run is cancelled: no other Pod need come
 inline constexpr int kPodFailedForGood = 4;  // it has failed as often as it may
 
 // What manifests need beside the spec.
 struct ManifestOptions {
   ServerVersion server;
   std::string owner;        // the user's name
+  std::string run_id = {};  // of the run's objects
   int user = 0, group = 0;  // that the Pods run as
 };
 
@@ -56,7 +58,8 @@ std::string probe_manifest(const Spec& spec, const std::string& name, const std:
 // image.
 void check_visible(const Spec& spec, const std::filesystem::path& store);
 
-// The user and group that Pods run as: the spec's; else the store's owner, if not root; else 65532, which images call nonroot.
+// The user and group that Pods run as: yours. Of root, who must not be theirs: the spec's; else the store's owner, if that is
+// not root; else 65532, which images call nonroot. Error if you are not root and the spec wants somebody else.
 std::pair<int, int> pod_user(const KubernetesSpec& spec, const std::filesystem::path& store);
 
 }  // namespace tutti

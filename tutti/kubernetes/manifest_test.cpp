@@ -114,7 +114,7 @@ TEST(Manifests, RefuseWhatTheServerWouldForget) {
 TEST(Manifests, MembersOfAnIndexedJobAreAlike) {
   const Spec spec = spec_of("{storage: {hostPath: /srv}, layout: indexed}",
                             "members: {include: [{engine: native}, {engine: torch, kubernetes.image: other}]}\n");
-  EXPECT_THAT(error_of([&] { jobs_of(spec, kNew); }), HasSubstr("needs another Pod than"));
+  EXPECT_THAT(error_of([&] { jobs_of(spec, kNew); }), HasSubstr("has another kubernetes section than"));
 }
 
 TEST(Manifests, FilesMustBeInTheVolume) {
@@ -143,7 +143,6 @@ TEST(Names, AreWhatKubernetesTakes) {
   EXPECT_THAT(object_name({"_", "."}), testing::MatchesRegex("[0-9a-f]{8}"));
   EXPECT_EQ(label_value("native-0.01_x"), "native-0.01_x");
   EXPECT_THAT(label_value("ends-"), testing::MatchesRegex("ends-[0-9a-f]{8}"));
-  EXPECT_EQ(selector_of("e", "r"), "tutti/experiment=e,tutti/run=r");
 }
 
 }  // namespace

@@ -47,8 +47,4 @@ std::string label_value(const std::string& text) {
   return with_hash(std::move(value), text, 63);
 }
 
-std::string selector_of(const std::string& experiment, const std::string& run) {
-  return fmt::format("{}={},{}={}", kExperimentLabel, label_value(experiment), kRunLabel, label_value(run));
-}
-
 }  // namespace tutti

@@ -16,13 +16,11 @@ std::string label_value(const std::string& text);
 // The same on every machine (FNV-1a).
 std::uint32_t stable_hash(const std::string& text);
 
-// The labels of every object that tutti makes.
+// The labels of every object that tutti makes. Two stores may have runs of the same names: a run's id is its alone.
 inline constexpr const char* kExperimentLabel = "tutti/experiment";
+inline constexpr const char* kIdLabel = "tutti/run-id";
 inline constexpr const char* kRunLabel = "tutti/run";
 inline constexpr const char* kMemberLabel = "tutti/member";
 inline constexpr const char* kOwnerLabel = "tutti/owner";
-
-// "tutti/experiment=...,tutti/run=...": the objects of one run, for kubectl --selector.
-std::string selector_of(const std::string& experiment, const std::string& run);
 
 }  // namespace tutti

@@ -4,7 +4,6 @@
 #include <chrono>
 #include <cstdio>
 #include <fstream>
-#include <map>
 #include <thread>
 
 #include <nlohmann/json.hpp>
@@ -16,6 +15,7 @@
 #include "tutti/base/log.h"
 #include "tutti/experiment/experiment.h"
 #include "tutti/experiment/outcome.h"
+#include "tutti/experiment/progress.h"
 #include "tutti/experiment/run_members.h"
 #include "tutti/kubernetes/manifest.h"
 #include "tutti/report/finish.h"
@@ -85,17 +85,22 @@ class LogForwarder {
   std::vector<Log> logs_;
 };
 
-// A Pod whose node went silent may still train this member: then its heartbeat goes on. Clocks of two nodes may differ by any
-// amount.
-void check_alone(const MemberFolder& folder) {
-  const MemberStatus before = folder.status();
-  if (before.state != MemberState::kRunning || before.host == host_name()) return;
-  for (const auto begin = Clock::now(); Clock::now() - begin < std::chrono::seconds(3);) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(200));
+// Another Pod may still train this member: it saves what it has, or its node went silent. Then its heartbeat goes on; clocks of
+// two nodes may differ by any amount. False if it does not end in the time that a Pod has for it.
+bool wait_until_alone(const MemberFolder& folder) {
+  constexpr auto kSilence = std::chrono::seconds(3), kGrace = std::chrono::seconds(35);
+  MemberStatus before = folder.status();
+  const auto begin = Clock::now();
+  for (auto heard = begin; Clock::now() - heard < kSilence;) {
+    if (before.state != MemberState::kRunning || before.host == host_name()) return true;
+    if (Clock::now() - begin > kGrace) return false;
     check_interrupt();
-    if (folder.status().heartbeat != before.heartbeat)
-      fail("pod", "{} is still being trained by the Pod {}. Expected that one to end first.", folder.name(), before.host);
+    std::this_thread::sleep_for(std::chrono::milliseconds(200));
+    const MemberStatus status = folder.status();
+    if (status.heartbeat != before.heartbeat) heard = Clock::now();
+    before = status;
   }
+  return true;
 }
 
 void record_failure(const MemberFolder& folder, const std::string& error) {
@@ -122,10 +127,13 @@ class Pod {
       if (std::ranges::find(all_, name) == all_.end())
         fail("pod", "{} has no member '{}'. Expected one of {}.", run_.path().string(), name, fmt::join(all_, ", "));
     std::error_code code;
-    if (fs::exists(run_.cancel(), code)) return {.code = kPodInterrupted, .error = "the run is cancelled"};
+    if (fs::exists(run_.cancel(), code)) return {.code = kPodCancelled, .error = "the run is cancelled"};
     std::vector<std::string> left = unfinished_members(run_, wanted_);
     std::erase_if(left, [&](const std::string& name) { return has_ended(run_, name); });  // failed for good
-    for (const std::string& name : left) check_alone(run_.member(name));
+    for (const std::string& name : left)
+      if (!wait_until_alone(run_.member(name)))
+        return {.code = kPodInterrupted,
+                .error = name + " is still being trained by the Pod " + run_.member(name).status().host};
     counted_ = file_.read();
     if (!left.empty() && counted_.begun >= attempts_) return close_the_books(left);
     if (!left.empty())
@@ -151,8 +159,9 @@ class Pod {
     RunSpec share = spec_.run;
     share.retries = 0;
     if (wanted_.size() == 1) share.parallel = 1;
-    // From the first Pod's start on; a little is left to say that it passed.
-    if (share.deadline > 0) share.deadline = std::max(1e-3, share.deadline - (now() - counted_.first));
+    // Of one member, from its first Pod's start on; a little is left to say that it passed. Of several, each from its own
+    // start.
+    if (share.deadline > 0 && wanted_.size() == 1) share.deadline = std::max(1e-3, share.deadline - (now() - counted_.first));
     LogForwarder logs(run_, wanted_);
     const auto view = make_silent_view();
     const auto wait = [&] {
@@ -173,7 +182,12 @@ class Pod {
       error_ = "stopped; the next Pod goes on";
       return kPodInterrupted;
     }
-    const bool late = spec_.run.deadline > 0 && now() - counted_.first >= spec_.run.deadline;
+    const bool late = wanted_.size() == 1 && spec_.run.deadline > 0 && now() - counted_.first >= spec_.run.deadline;
+    if (late) {
+      error_ = fmt::format("its deadline of {} passed; tutti resume goes on from its last checkpoint",
+                           clock_text(spec_.run.deadline));
+      record_failure(run_.member(failed[0]), error_);
+    }
     if (late || counted_.begun >= attempts_) return 0;
     for (const std::string& name : left)
       if (std::ranges::find(failed, name) == failed.end()) end_member(run_, name, all_, true);

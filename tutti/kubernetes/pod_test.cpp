@@ -110,7 +110,7 @@ TEST_F(PodTest, OneThatWasAskedToStopDoesNotCount) {
 TEST_F(PodTest, DoesNothingForACancelledRun) {
   const RunFolder run = write_test_run(folder_ / "e" / "r");
   write_file_atomically(run.cancel(), "");
-  EXPECT_EQ(pod(run, "torch-1", succeed).code, kPodInterrupted);
+  EXPECT_EQ(pod(run, "torch-1", succeed).code, kPodCancelled);
   EXPECT_TRUE(fs::exists(run.cancel()));
   EXPECT_FALSE(run.member("torch-1").result());
 }

@@ -1,6 +1,5 @@
 #include "tutti/report/finish.h"
 
-#include <fcntl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -55,6 +54,10 @@ std::optional<Finished> end_member(const RunFolder& run, const std::string& memb
   write_file_atomically(ended(run) / member, done ? "done\n" : "failed\n");
   if (!std::ranges::all_of(members, [&](const std::string& name) { return has_ended(run, name); })) return {};
   if (!create_claim(run, member) && text_of(claim(run)) != member) return {};
+  return take_over(run, members);
+}
+
+Finished take_over(const RunFolder& run, const std::vector<std::string>& members) {
   const Finished finished = finish_run(run, members);
   write_file_atomically(claim(run), kMade);
   return finished;
@@ -71,6 +74,7 @@ bool has_ended(const RunFolder& run, const std::string& member) {
 bool is_finished(const RunFolder& run) { return text_of(claim(run)) == kMade; }
 
 void reopen(const RunFolder& run, const std::vector<std::string>& members) {
+  if (members.empty()) return;
   std::error_code code;
   fs::remove(claim(run), code);
   for (const std::string& name : members) fs::remove(ended(run) / name, code);

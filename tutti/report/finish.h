@@ -29,6 +29,9 @@ Finished finish_run(const RunFolder& run, const std::vector<std::string>& member
 std::optional<Finished> end_member(const RunFolder& run, const std::string& member, const std::vector<std::string>& members,
                                    bool done);
 
+// Combines the members in the place of one that took it on and died.
+Finished take_over(const RunFolder& run, const std::vector<std::string>& members);
+
 // True if the member has registered.
 bool has_ended(const RunFolder& run, const std::string& member);
 // True if the ensemble of the members that registered has been made.

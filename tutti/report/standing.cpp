@@ -164,7 +164,7 @@ StandingEnsemble StandingFolder::add(StandingEnsemble ensemble) const {
   const std::vector<int> taken = versions();
   for (ensemble.version = taken.empty() ? 1 : taken.back() + 1;; ++ensemble.version) {
     // link() makes the whole file appear, and fails if the name is taken: by another run that ends now.
-    const fs::path aside = folder / fmt::format(".{}.{}.json", ensemble.version, ::getpid());
+    const fs::path aside = folder / fmt::format(".{}.{}.{}.json", ensemble.version, host_name(), ::getpid());
     write_file_atomically(aside, text_of(ensemble));
     const bool made = ::link(aside.c_str(), file(ensemble.version).c_str()) == 0;
     const int error = errno;

@@ -86,7 +86,7 @@ layers:
   }
   // A training of some twenty seconds.
   void write_long_spec(const std::string& members, const std::string& kubernetes = "") const {
-    write_spec_file(members, "", kubernetes, "{epochs: 40, batch_size: 16}", 10000);
+    write_spec_file(members, "", kubernetes, "{epochs: 60, batch_size: 16}", 10000);
   }
   Result shell(const std::string& command) const {
     const std::string full = "cd " + quoted(folder_.string()) +
@@ -152,6 +152,9 @@ TEST_F(Cluster, ThreeEnginesTrainToAnEnsemble) {
   EXPECT_EQ(shell("tutti status " + name_).code, 0);
   EXPECT_EQ(status()["members"][0]["state"], "done");
   EXPECT_THAT(shell("tutti logs -f " + name_).out, HasSubstr("onednn-1    | "));
+  // There is nothing to resume.
+  EXPECT_EQ(shell("timeout 20 '" TUTTI_BINARY_DIR "/bin/tutti' resume " + name_).code, 0);
+  EXPECT_TRUE(is_finished(run()));
   // Its Jobs go with it.
   const Result removed = shell("tutti rm " + name_ + "/" + run().path().filename().string());
   EXPECT_EQ(removed.code, 0) << removed.err;
@@ -175,9 +178,13 @@ TEST_F(Cluster, NobodyNeedsToStay) {
 TEST_F(Cluster, ControlCLeavesTheMembersAlone) {
   write_long_spec("{engine: native, seed: [1]}");
 
-  EXPECT_THAT(shell("timeout -s INT 6 '" TUTTI_BINARY_DIR "/bin/tutti' train spec.yaml --on kubernetes --run second").out,
+  EXPECT_THAT(shell("timeout -s INT 10 '" TUTTI_BINARY_DIR "/bin/tutti' train spec.yaml --on kubernetes --run second").out,
               HasSubstr("The members go on in the cluster"));
-  EXPECT_EQ(shell("tutti cancel " + name_ + "/second").code, 0);
+  EXPECT_THAT(shell("kubectl get jobs -l tutti/run=second -o name").out, HasSubstr("job"));
+  // A slash at its end makes it no other run; and it is not started a second time.
+  EXPECT_THAT(shell("tutti resume runs/" + name_ + "/second/").err, HasSubstr("has a Job in the cluster"));
+  EXPECT_EQ(shell("tutti cancel runs/" + name_ + "/second/").code, 0);
+  EXPECT_EQ(shell("kubectl get jobs -l tutti/run=second -o name").out, "");
 }
 
 TEST_F(Cluster, AMemberThatCrashesTwiceAndOneThatNeverSucceeds) {
@@ -220,7 +227,7 @@ TEST_F(Cluster, ADeletedPodResumesFromItsCheckpoint) {
   ASSERT_TRUE(wait_for("another Pod", 60,
                        [&] { return member.status().state == MemberState::kRunning && member.status().host != first; }));
   ASSERT_TRUE(wait_until_finished());
-  EXPECT_EQ(member.history().values("loss").size(), 40u);
+  EXPECT_EQ(member.history().values("loss").size(), 60u);
   // The very model that an undisturbed training gives.
   ASSERT_EQ(shell("tutti train spec.yaml --run undisturbed").code, 0);
   EXPECT_EQ(read_file(member.path() / "test.npy"),
@@ -236,6 +243,10 @@ TEST_F(Cluster, ADrainedNodeGivesItsMembersBack) {
                   " --force --ignore-daemonsets --delete-emptydir-data --timeout=60s --pod-selector=tutti/experiment=" + name_)
                 .code,
             0);
+  struct Uncordon {
+    std::string command;
+    ~Uncordon() { std::system(command.c_str()); }
+  } const uncordon{"kubectl uncordon " + node + " >/dev/null"};  // whatever happens: other tests need the node
   // Nobody may run there; it is said so.
   EXPECT_TRUE(wait_for("the reason", 60, [&] {
     const auto member = status()["members"][0];
@@ -243,7 +254,7 @@ TEST_F(Cluster, ADrainedNodeGivesItsMembersBack) {
   })) << status().dump();
   EXPECT_EQ(shell("kubectl uncordon " + node).code, 0);
   ASSERT_TRUE(wait_until_finished());
-  for (const char* member : {"native-1", "onednn-1"}) EXPECT_EQ(run().member(member).history().values("loss").size(), 40u);
+  for (const char* member : {"native-1", "onednn-1"}) EXPECT_EQ(run().member(member).history().values("loss").size(), 60u);
 }
 
 TEST_F(Cluster, AMemberOutOfMemoryIsReportedAsSuch) {
@@ -285,7 +296,7 @@ TEST_F(Cluster, CancelAndResume) {
   const Result resumed = shell("tutti resume " + name_);
   EXPECT_EQ(resumed.code, 0) << resumed.out << resumed.err;
   EXPECT_THAT(resumed.out, HasSubstr("2 members on Kubernetes"));
-  EXPECT_EQ(run().member("onednn-1").history().values("loss").size(), 40u);
+  EXPECT_EQ(run().member("onednn-1").history().values("loss").size(), 60u);
 }
 
 TEST_F(Cluster, ThirtyTinyMembersAtOnce) {
