@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <tuple>
 
 #include <nlohmann/json.hpp>
 
@@ -295,6 +296,15 @@ void check_visible(const Spec& spec, const fs::path& store) {
       fail(file, "{} {} is not in {}, so the Pods do not see it. Expected it there.", what, path.string(), mount);
   };
   check(spec.data.dir, "the data's folder");
+  // A run is in one place: rows may differ in what their Pods are, not in where.
+  const auto place = [](const KubernetesSpec& one) {
+    return std::tie(one.context, one.name_space, one.layout, one.storage.kind, one.storage.server, one.storage.source,
+                    one.storage.mount, one.user, one.group);
+  };
+  for (const Member& member : plan(spec))
+    if (place(member.spec.kubernetes) != place(spec.kubernetes))
+      fail(file, "{} has its own kubernetes.context, namespace, layout, storage or runAs. Expected the same for all members.",
+           member.name);
   // A word that is a file beside the spec has become a path of this machine; other paths are the image's.
   const fs::path folder = fs::absolute(spec.file).parent_path();
   for (const Member& member : plan(spec))
