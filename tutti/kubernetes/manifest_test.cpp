@@ -125,8 +125,8 @@ TEST(Manifests, FilesMustBeInTheVolume) {
   EXPECT_EQ(error("{storage: {hostPath: /srv/tutti}}", "shapes", "/srv/tutti/runs"), "");
   EXPECT_EQ(error("{storage: {hostPath: /srv/tutti/}}", "{name: /srv/tutti/images}", "/srv/tutti"), "");
   EXPECT_THAT(error("{}", "shapes", "/srv/tutti/runs"), HasSubstr("kubernetes.storage is missing"));
-  EXPECT_THAT(error("{storage: {hostPath: /srv/tutti}}\nmembers: {include: [{engine: native, kubernetes.namespace: mine}]}", "shapes",
-                    "/srv/tutti/runs"),
+  EXPECT_THAT(error("{storage: {hostPath: /srv/tutti}}\nmembers: {include: [{engine: native, kubernetes.namespace: mine}]}",
+                    "shapes", "/srv/tutti/runs"),
               HasSubstr("native-0 has its own kubernetes.context, namespace"));
   EXPECT_THAT(error("{storage: {hostPath: /srv/tutti}}", "shapes", "/srv/tuttifrutti"), HasSubstr("is not in /srv/tutti"));
   EXPECT_THAT(error("{storage: {hostPath: /srv/tutti}}", "/home/jane/images", "/srv/tutti/runs"),
