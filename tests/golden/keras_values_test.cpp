@@ -122,7 +122,7 @@ class Recorder : public Display {
  public:
   explicit Recorder(bool interactive) : interactive_(interactive) {}
   void text(std::string_view text) override { shown += last_live + std::string(text), last_live.clear(); }
-  void picture(std::string_view, std::string_view, std::string_view) override {}
+  void show(const MimeBundle&) override {}
   void live(std::string_view, std::string_view text) override { last_live = text; }
   bool is_interactive() const override { return interactive_; }
   int width() const override { return 80; }

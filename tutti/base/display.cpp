@@ -19,9 +19,7 @@ class Console : public Display {
     live_lines_ = 0;
     write(text);
   }
-  void picture(std::string_view, std::string_view, std::string_view alternative) override {
-    text(fmt::format("{}\n", alternative));
-  }
+  void show(const MimeBundle& bundle) override { text(plain_text(bundle) + "\n"); }
   // Back to the first line of the block of that name, then each line and an erase to its end. The cursor stays behind the
   // last line, where the next text() goes on.
   void live(std::string_view id, std::string_view block) override {
@@ -65,6 +63,11 @@ std::shared_ptr<Display>& sink() {
 }
 
 }  // namespace
+
+std::string plain_text(const MimeBundle& bundle) {
+  const auto found = bundle.find("text/plain");
+  return found == bundle.end() ? "" : found->second;
+}
 
 std::shared_ptr<Display> make_console_display() { return std::make_shared<Console>(); }
 

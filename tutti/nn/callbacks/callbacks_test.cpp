@@ -26,7 +26,7 @@ namespace fs = std::filesystem;
 class Recorder : public Display {
  public:
   void text(std::string_view text) override { shown += text; }
-  void picture(std::string_view, std::string_view, std::string_view) override {}
+  void show(const MimeBundle&) override {}
   void live(std::string_view, std::string_view text) override { shown += text; }
   bool is_interactive() const override { return false; }
   int width() const override { return 80; }
