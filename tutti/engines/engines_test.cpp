@@ -7,6 +7,7 @@
 #include <gmock/gmock.h>
 
 #include "tutti/base/error.h"
+#include "tutti/base/plugins.h"
 #include "tutti/engines/plugins.h"
 
 namespace tutti {
