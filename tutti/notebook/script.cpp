@@ -82,7 +82,8 @@ fs::path compile(const fs::path& script, const std::string& text) {
     }
   }
   fs::remove(rules, code);
-  return keep_made(folder, key, sources, [&](const fs::path& file) { fs::rename(out, file); }, kKept);
+  return keep_made(
+      folder, key, sources, [&](const fs::path& file) { fs::rename(out, file); }, kKept);
 }
 
 int run_compiled(const fs::path& script, const std::vector<std::string>& arguments) {

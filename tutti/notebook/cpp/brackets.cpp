@@ -23,13 +23,20 @@ clang::LangOptions language() {
 
 char bracket_of(const clang::Token& token) {
   switch (token.getKind()) {
-    case clang::tok::l_brace: return '{';
-    case clang::tok::r_brace: return '}';
-    case clang::tok::l_paren: return '(';
-    case clang::tok::r_paren: return ')';
-    case clang::tok::l_square: return '[';
-    case clang::tok::r_square: return ']';
-    default: return 0;
+    case clang::tok::l_brace:
+      return '{';
+    case clang::tok::r_brace:
+      return '}';
+    case clang::tok::l_paren:
+      return '(';
+    case clang::tok::r_paren:
+      return ')';
+    case clang::tok::l_square:
+      return '[';
+    case clang::tok::r_square:
+      return ']';
+    default:
+      return 0;
   }
 }
 

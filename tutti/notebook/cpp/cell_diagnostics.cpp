@@ -9,13 +9,29 @@ namespace {
 
 bool is_redefinition(unsigned id) {
   using namespace clang::diag;
-  for (const unsigned known :
-       {err_redefinition, err_redefinition_different_type, err_redefinition_different_kind, err_redefinition_different_typedef,
-        err_redefinition_of_enumerator, err_redefinition_different_namespace_alias, err_conflicting_types, err_ovl_diff_return_type,
-        err_param_default_argument_redefinition, err_template_param_default_arg_redefinition, err_redefinition_different_concept,
-        err_tag_reference_conflict, err_tag_reference_non_tag, err_use_with_wrong_tag, err_different_return_type_for_overriding_virtual_function,
-        err_constexpr_redecl_mismatch, err_static_non_static, err_non_static_static, err_template_recursion_depth_exceeded,
-        err_enum_redeclare_type_mismatch, err_enum_redeclare_scoped_mismatch, err_thread_non_thread, err_non_thread_thread})
+  for (const unsigned known : {err_redefinition,
+                               err_redefinition_different_type,
+                               err_redefinition_different_kind,
+                               err_redefinition_different_typedef,
+                               err_redefinition_of_enumerator,
+                               err_redefinition_different_namespace_alias,
+                               err_conflicting_types,
+                               err_ovl_diff_return_type,
+                               err_param_default_argument_redefinition,
+                               err_template_param_default_arg_redefinition,
+                               err_redefinition_different_concept,
+                               err_tag_reference_conflict,
+                               err_tag_reference_non_tag,
+                               err_use_with_wrong_tag,
+                               err_different_return_type_for_overriding_virtual_function,
+                               err_constexpr_redecl_mismatch,
+                               err_static_non_static,
+                               err_non_static_static,
+                               err_template_recursion_depth_exceeded,
+                               err_enum_redeclare_type_mismatch,
+                               err_enum_redeclare_scoped_mismatch,
+                               err_thread_non_thread,
+                               err_non_thread_thread})
     if (id == known) return true;
   return false;
 }
@@ -36,6 +52,14 @@ void CellDiagnostics::HandleDiagnostic(clang::DiagnosticsEngine::Level level, co
   DiagnosticConsumer::HandleDiagnostic(level, diagnostic);
   printer_->HandleDiagnostic(level, diagnostic);
   if (level >= clang::DiagnosticsEngine::Error && is_redefinition(diagnostic.getID())) note_redefinition(diagnostic);
+}
+
+// Each cell is included into a file that nobody wrote: of that nothing is said.
+std::string CellDiagnostics::text() const {
+  std::string text = text_;
+  constexpr std::string_view kIncluded = "In file included from notebook.cpp:1:\n";
+  for (std::size_t at = 0; (at = text.find(kIncluded, at)) != std::string::npos;) text.erase(at, kIncluded.size());
+  return text;
 }
 
 void CellDiagnostics::start() {

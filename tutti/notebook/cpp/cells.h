@@ -1,7 +1,7 @@
 // Cells of a notebook, one after another, as parts of one translation unit that never ends.
 //
-// Over clang's Parser, Sema and code generator, not its Interpreter, which dies of ordinary mistakes (docs/decisions). A cell is
-// parsed whole first; what it declares is handed to the code generator only if it has no mistakes, else forgotten.
+// Over clang's Parser, Sema and code generator, not its Interpreter, which dies of ordinary mistakes (docs/decisions). A cell
+// is parsed whole first; what it declares is handed to the code generator only if it has no mistakes, else forgotten.
 #pragma once
 
 #include <cstdint>

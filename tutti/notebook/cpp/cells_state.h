@@ -22,8 +22,8 @@ namespace tutti {
 class HoldingConsumer : public clang::ASTConsumer {
  public:
   void set_generator(clang::CodeGenerator* generator) { generator_ = generator; }
-  // Forgets what it holds of a cell with mistakes. What headers declare, and what the cell had instantiated, stays: clang does not
-  // tell it twice.
+  // Forgets what it holds of a cell with mistakes. What headers declare, and what the cell had instantiated, stays: clang does
+  // not tell it twice.
   void drop();
   // Passes on what it holds, and from now on everything at once, until the next hold().
   void release();
@@ -61,7 +61,7 @@ class CellDiagnostics : public clang::DiagnosticConsumer {
   void BeginSourceFile(const clang::LangOptions& language, const clang::Preprocessor* preprocessor) override;
   void HandleDiagnostic(clang::DiagnosticsEngine::Level level, const clang::Diagnostic& diagnostic) override;
   void start();
-  const std::string& text() const { return text_; }
+  std::string text() const;
   const std::set<std::string>& redefined() const { return redefined_; }
 
  private:

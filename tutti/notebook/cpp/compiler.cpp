@@ -43,17 +43,11 @@ void initialise_llvm() {
 }  // namespace
 
 std::vector<std::string> compiler_arguments(SourceKind kind) {
-  std::vector<std::string> arguments = {"clang++",
-                                        "-std=c++20",
-                                        "-O2",
-                                        "-fPIC",
+  std::vector<std::string> arguments = {"clang++", "-std=c++20", "-O2", "-fPIC",
                                         // Line tables: an uncaught exception tells where it was thrown.
                                         "-gline-tables-only",
                                         // A linker in this process cannot give libraries' kind of thread-local storage.
-                                        "-femulated-tls",
-                                        "-resource-dir",
-                                        TUTTI_CLANG_RESOURCES,
-                                        "-I",
+                                        "-femulated-tls", "-resource-dir", TUTTI_CLANG_RESOURCES, "-I",
                                         header_folder().string()};
   if (kind == SourceKind::kCells) {
     arguments.insert(arguments.end(), {"-Xclang", "-fincremental-extensions"});
@@ -83,8 +77,7 @@ std::unique_ptr<clang::CompilerInstance> make_compiler(std::vector<std::string> 
   options.Diags = diagnostics;
   std::shared_ptr<clang::CompilerInvocation> invocation = clang::createInvocation(pointers, options);
   if (!invocation || diagnostics->hasErrorOccurred())
-    fail("compiler", "cannot be set up with these arguments: {}. Is TUTTI_CXXFLAGS right?",
-         fmt::join(arguments, " "));
+    fail("compiler", "cannot be set up with these arguments: {}. Is TUTTI_CXXFLAGS right?", fmt::join(arguments, " "));
   compiler->setInvocation(std::move(invocation));
   compiler->getDiagnosticOpts().ShowColors = colors;
   words.enable_colors(colors);
@@ -98,13 +91,12 @@ void take_initialisers(llvm::Module& module, const std::string& name) {
   for (const auto element : llvm::orc::getConstructors(module)) initialisers.push_back(element);
   std::ranges::stable_sort(initialisers, {}, [](const auto& element) { return element.Priority; });
   llvm::LLVMContext& context = module.getContext();
-  llvm::Function* const function =
-      llvm::Function::Create(llvm::FunctionType::get(llvm::Type::getVoidTy(context), false),
-                             llvm::GlobalValue::ExternalLinkage, name, module);
+  llvm::Function* const function = llvm::Function::Create(llvm::FunctionType::get(llvm::Type::getVoidTy(context), false),
+                                                          llvm::GlobalValue::ExternalLinkage, name, module);
   function->setUWTableKind(llvm::UWTableKind::Default);  // exceptions pass through it
   llvm::IRBuilder<> builder(llvm::BasicBlock::Create(context, "", function));
   for (const auto& element : initialisers)
-    if (element.Func) builder.CreateCall(element.Func);
+    if (element.Func) builder.CreateCall(element.Func)->setIsNoInline();  // inlined here it would lose its line numbers
   builder.CreateRetVoid();
   if (list) list->eraseFromParent();
   // By its address destructors are registered; the code asks for it near by, wherever the library lies.

@@ -44,9 +44,12 @@ std::string text_of(const Guarded& guarded) {
     case GuardedEnd::kSegmentation:
       return fmt::format("the cell's code read or wrote at {}, where nothing is. What it was working on may be damaged.",
                          fmt::ptr(guarded.address));
-    case GuardedEnd::kArithmetic: return "division by zero, or an overflow of it";
-    case GuardedEnd::kIllegal: return "the code ran into a trap: a function without its return, or __builtin_trap()";
-    default: return "";
+    case GuardedEnd::kArithmetic:
+      return "division by zero, or an overflow of it";
+    case GuardedEnd::kIllegal:
+      return "the code ran into a trap: a function without its return, or __builtin_trap()";
+    default:
+      return "";
   }
 }
 
@@ -101,14 +104,16 @@ std::optional<CellError> CppInterpreter::run(const std::string& initialise, cons
       error = error_of(exception_name(), "of a type that does not tell more");
     }
   });
-  if (guarded.end == GuardedEnd::kInterrupted) error = error_of("KeyboardInterrupt", "interrupted");
-  else if (guarded.end != GuardedEnd::kReturned) error = error_of("SegmentationFault", text_of(guarded));
+  if (guarded.end == GuardedEnd::kInterrupted)
+    error = error_of("KeyboardInterrupt", "interrupted");
+  else if (guarded.end != GuardedEnd::kReturned)
+    error = error_of("SegmentationFault", text_of(guarded));
   if (!error) return {};
   set_interrupted(false);
   unsigned line = 0;
   if (guarded.end == GuardedEnd::kReturned)
     for (const SourcePlace& place : jit.thrown_at()) {
-      error->lines.push_back(fmt::format("    at {}:{} in {}", place.file, place.line, place.function));
+      error->lines.push_back("    at " + place.text());
       if (place.file.ends_with(name)) line = place.line;
     }
   // What stands behind the place was never made; what stands before it is as good as ever.

@@ -28,7 +28,8 @@ void remove(clang::ASTContext& context, clang::NamedDecl* declaration) {
 bool is_of_cells(const clang::NamedDecl* declaration) { return !declaration->isFromASTFile(); }
 
 const clang::FunctionDecl* function_of(const clang::NamedDecl* declaration) {
-  if (const auto* of_template = llvm::dyn_cast<clang::FunctionTemplateDecl>(declaration)) return of_template->getTemplatedDecl();
+  if (const auto* of_template = llvm::dyn_cast<clang::FunctionTemplateDecl>(declaration))
+    return of_template->getTemplatedDecl();
   return llvm::dyn_cast<clang::FunctionDecl>(declaration);
 }
 
@@ -89,11 +90,14 @@ std::vector<clang::NamedDecl*> in_the_way(clang::ASTContext& context, const std:
     if (found == table->end()) continue;
     for (clang::NamedDecl* old : found->second.getLookupResult()) {
       if (!is_of_cells(old) || std::ranges::find(fresh, old) != fresh.end()) continue;
-      const bool is_overload = std::ranges::any_of(fresh, [&](clang::NamedDecl* other) {
-        return other->getDeclName() == old->getDeclName() && function_of(other) && function_of(old);
-      }) && std::ranges::none_of(fresh, [&](clang::NamedDecl* other) {
-        return other->getDeclName() == old->getDeclName() && !differ_in_parameters(context, other, old);
-      });
+      const bool is_overload =
+          std::ranges::any_of(fresh,
+                              [&](clang::NamedDecl* other) {
+                                return other->getDeclName() == old->getDeclName() && function_of(other) && function_of(old);
+                              }) &&
+          std::ranges::none_of(fresh, [&](clang::NamedDecl* other) {
+            return other->getDeclName() == old->getDeclName() && !differ_in_parameters(context, other, old);
+          });
       if (!is_overload) result.push_back(old);
     }
   }

@@ -73,12 +73,13 @@ TEST(Interpreter, DefinesAgain) {
 }
 
 TEST(Interpreter, TellsExceptionsWithTheirPlace) {
-  const CellResult result = run("int deep(int x) {\n  if (x == 0) throw std::runtime_error(\"boom\");\n  return deep(x - 1);\n}\ndeep(0);");
+  const CellResult result =
+      run("int deep(int x) {\n  if (x == 0) throw std::runtime_error(\"boom\");\n  return deep(x - 1);\n}\ndeep(0);");
   ASSERT_TRUE(result.error);
   EXPECT_EQ(result.error->name, "std::runtime_error");
   EXPECT_EQ(result.error->message, "boom");
   ASSERT_GE(result.error->lines.size(), 2u);
-  EXPECT_THAT(result.error->lines[1], HasSubstr("In["));
+  EXPECT_THAT(result.error->lines.back(), HasSubstr("]:5"));
   EXPECT_THAT(value("std::vector<int> empty;\nempty.at(3)"), HasSubstr("std::out_of_range"));
   EXPECT_EQ(value("1"), "1");
 }

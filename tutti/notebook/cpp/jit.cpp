@@ -51,8 +51,14 @@ class Surveyor : public orc::ObjectLinkingLayer::Plugin {
  public:
   void modifyPassConfig(orc::MaterializationResponsibility&, llvm::jitlink::LinkGraph&,
                         llvm::jitlink::PassConfiguration& passes) override {
-    // The linker drops the frames of functions that are there already, and leaves holes where it aligns the rest: to the unwinder
-    // a hole is the end, and exceptions would find no way.
+    // Functions that only their section's symbol refers to would lose their names.
+    passes.PrePrunePasses.emplace_back([](llvm::jitlink::LinkGraph& graph) {
+      for (llvm::jitlink::Symbol* symbol : graph.defined_symbols())
+        if (symbol->isCallable() && symbol->hasName()) symbol->setLive(true);
+      return llvm::Error::success();
+    });
+    // The linker drops the frames of functions that are there already, and leaves holes where it aligns the rest: to the
+    // unwinder a hole is the end, and exceptions would find no way.
     passes.PostPrunePasses.emplace_back([](llvm::jitlink::LinkGraph& graph) {
       if (llvm::jitlink::Section* const frames = graph.findSectionByName(".eh_frame"))
         for (llvm::jitlink::Block* block : frames->blocks()) {
@@ -70,9 +76,8 @@ class Surveyor : public orc::ObjectLinkingLayer::Plugin {
             add_code(block->getAddress().getValue(), block->getAddress().getValue() + block->getSize());
       for (const llvm::jitlink::Symbol* symbol : graph.defined_symbols())
         if (symbol->isCallable() && symbol->hasName())
-          placed().code[symbol->getAddress().getValue()] = {
-              symbol->getSize(), symbol->getName().str(),
-              object == placed().objects.end() ? nullptr : object->second};
+          placed().code[symbol->getAddress().getValue()] = {symbol->getSize(), symbol->getName().str(),
+                                                            object == placed().objects.end() ? nullptr : object->second};
       return llvm::Error::success();
     });
   }
@@ -139,6 +144,18 @@ thrown:
 }
 )";
 
+bool is_of_system(const std::string& file) {
+  return file.find("/include/c++/") != std::string::npos || file.starts_with("/usr/include/") || file.starts_with("/usr/lib/");
+}
+
+// "" of the functions that initialise a source: the compiler's names of them tell nothing.
+std::string function_name(const std::string& linkage_name) {
+  const std::string name = llvm::demangle(linkage_name);
+  const bool is_initialiser = name.starts_with("__cxx_global_var_init") || name.starts_with("_GLOBAL__") ||
+                              name.starts_with("__stmts__") || name == "<invalid>";
+  return is_initialiser ? "" : name;
+}
+
 [[noreturn]] void give_up(llvm::Error error) { fail("linker", "{}", llvm::toString(std::move(error))); }
 
 template <class T>
@@ -151,6 +168,8 @@ void need(llvm::Error error) {
 }
 
 }  // namespace
+
+std::string SourcePlace::text() const { return fmt::format("{}:{}{}{}", file, line, function.empty() ? "" : " in ", function); }
 
 Jit& Jit::instance() {
   static auto* const jit = new Jit;
@@ -204,8 +223,7 @@ std::vector<std::string> Jit::missing(llvm::MemoryBufferRef object) {
         auto* const control = new LibraryThreadLocal{.name = variable};  // as long as the code
         library_thread_locals()[&control->control] = control;
         need(jit_->getMainJITDylib().define(orc::absoluteSymbols(
-            {{jit_->mangleAndIntern(name),
-              {orc::ExecutorAddr::fromPtr(&control->control), llvm::JITSymbolFlags::Exported}}})));
+            {{jit_->mangleAndIntern(name), {orc::ExecutorAddr::fromPtr(&control->control), llvm::JITSymbolFlags::Exported}}})));
         placed().names.insert(name);
         continue;
       }
@@ -245,38 +263,41 @@ void Jit::call(const std::function<void()>& function) {
          const_cast<std::function<void()>*>(&function));
 }
 
-std::optional<SourcePlace> Jit::place_of(std::uintptr_t address) const {
+std::vector<SourcePlace> Jit::places_of(std::uintptr_t address) const {
   const std::scoped_lock lock(placed().mutex);
   auto next = placed().code.upper_bound(address);
   if (next == placed().code.begin()) return {};
   --next;
   const Code& code = next->second;
   if (address >= next->first + code.size || !code.object) return {};
-  SourcePlace place{.function = llvm::demangle(code.symbol)};
-  auto file = llvm::object::ObjectFile::createObjectFile(code.object->getMemBufferRef());
-  if (!file) {
-    llvm::consumeError(file.takeError());
-    return place;
-  }
-  for (const llvm::object::SymbolRef& symbol : (*file)->symbols()) {
-    if (llvm::cantFail(symbol.getName()) != code.symbol) continue;
-    const std::uint64_t offset = llvm::cantFail(symbol.getValue()) + (address - next->first);
-    const auto context = llvm::DWARFContext::create(**file);
-    const llvm::DILineInfo line =
-        context->getLineInfoForAddress({offset, llvm::cantFail(symbol.getSection())->getIndex()});
-    if (line.Line > 0) {
-      place.file = line.FileName;
-      place.line = line.Line;
+  const auto file = need(llvm::object::ObjectFile::createObjectFile(code.object->getMemBufferRef()));
+  std::vector<SourcePlace> places;
+  for (const llvm::object::SymbolRef& symbol : file->symbols()) {
+    if (need(symbol.getName()) != code.symbol) continue;
+    const std::uint64_t offset = need(symbol.getValue()) + (address - next->first);
+    const auto context = llvm::DWARFContext::create(*file);
+    using Kind = llvm::DILineInfoSpecifier::FileLineInfoKind;
+    const llvm::object::SectionedAddress at{offset, need(symbol.getSection())->getIndex()};
+    const auto whole = context->getInliningInfoForAddress(at, {Kind::AbsoluteFilePath, llvm::DINameKind::LinkageName});
+    const auto written = context->getInliningInfoForAddress(at, {Kind::RawValue, llvm::DINameKind::None});
+    for (std::uint32_t i = whole.getNumberOfFrames(); i > 0; --i) {
+      const llvm::DILineInfo& line = whole.getFrame(i - 1);
+      // Further in is a header's code, though the line may still be that of its call.
+      if (is_of_system(line.FileName)) break;
+      if (line.Line > 0)
+        places.insert(
+            places.begin(),
+            {.function = function_name(line.FunctionName), .file = written.getFrame(i - 1).FileName, .line = line.Line});
     }
     break;
   }
-  return place;
+  return places;
 }
 
 std::vector<SourcePlace> Jit::thrown_at() const {
   std::vector<SourcePlace> places;
   for (std::size_t i = 0; i < last_throw.count; ++i)
-    if (auto place = place_of(last_throw.frames[i]); place && place->line > 0) places.push_back(std::move(*place));
+    for (SourcePlace& place : places_of(last_throw.frames[i])) places.push_back(std::move(place));
   return places;
 }
 

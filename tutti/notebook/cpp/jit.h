@@ -3,7 +3,6 @@
 
 #include <functional>
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -14,9 +13,11 @@ namespace tutti {
 
 // Where a piece of machine code stands in its source.
 struct SourcePlace {
-  std::string function;  // "train(int)"
+  std::string function;  // "train(int)"; "" at the top level of a cell
   std::string file;
   unsigned line = 0;
+  // "train.cpp:12 in train(int)".
+  std::string text() const;
 };
 
 // One for the process, and never destroyed: what it linked is called until the end, by the destructors of globals and by
@@ -36,11 +37,13 @@ class Jit {
   void call(const std::function<void()>& function);
   // The places in the objects that led to the last exception, innermost first.
   std::vector<SourcePlace> thrown_at() const;
+  // Of one instruction: the line it comes from, and those of the functions that it was inlined into; without those of the
+  // system's headers.
+  std::vector<SourcePlace> places_of(std::uintptr_t address) const;
 
  private:
   Jit();
   void define_runtime();
-  std::optional<SourcePlace> place_of(std::uintptr_t address) const;
 
   std::unique_ptr<llvm::orc::LLJIT> jit_;
   void (*guard_)(void (*)(void*), void*) = nullptr;

@@ -45,8 +45,7 @@ bool show_last_value(clang::Sema& sema, clang::TopLevelStmtDecl& statement) {
   const clang::ExprResult function = sema.BuildDeclarationNameExpr(scope, found, /*NeedsADL=*/false);
   if (function.isInvalid()) return false;
   clang::Expr* arguments[] = {expression};
-  const clang::ExprResult call =
-      sema.ActOnCallExpr(sema.TUScope, function.get(), place, arguments, expression->getEndLoc());
+  const clang::ExprResult call = sema.ActOnCallExpr(sema.TUScope, function.get(), place, arguments, expression->getEndLoc());
   if (call.isInvalid()) return false;
   // Its temporaries live until it has been shown.
   sema.Cleanup.setExprNeedsCleanups(true);

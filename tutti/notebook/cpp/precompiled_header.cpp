@@ -77,7 +77,8 @@ std::string precompiled_text(SourceKind kind) {
 
 std::optional<fs::path> precompiled_header(SourceKind kind, const std::vector<std::string>& arguments) {
   const fs::path folder = cache_dir() / "headers";
-  const std::string key = key_of(fmt::format("{} {}\n{}", compiler_version(), fmt::join(arguments, " "), precompiled_text(kind)));
+  const std::string key =
+      key_of(fmt::format("{} {}\n{}", compiler_version(), fmt::join(arguments, " "), precompiled_text(kind)));
   if (auto made = find_made(folder, key)) return made;
   try {
     log_info("preparing tutti's headers, once");
@@ -89,7 +90,8 @@ std::optional<fs::path> precompiled_header(SourceKind kind, const std::vector<st
     const fs::path aside = folder / fmt::format(".{}-{}", key, ::getpid());
     std::vector<fs::path> headers;
     make(kind, arguments, source, aside, headers);
-    return keep_made(folder, key, headers, [&](const fs::path& file) { fs::rename(aside, file); }, kKept);
+    return keep_made(
+        folder, key, headers, [&](const fs::path& file) { fs::rename(aside, file); }, kKept);
   } catch (const std::exception& error) {
     log_warning("no precompiled header: {}", error.what());
     return {};

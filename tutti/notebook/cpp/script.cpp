@@ -2,6 +2,9 @@
 
 #include <unistd.h>
 
+#include <csignal>
+#include <cstring>
+
 #include <clang/CodeGen/ModuleBuilder.h>
 #include <clang/Frontend/FrontendAction.h>
 #include <clang/Lex/PreprocessorOptions.h>
@@ -9,7 +12,9 @@
 
 #include "tutti/base/error.h"
 #include "tutti/base/files.h"
+#include "tutti/base/interrupt.h"
 #include "tutti/notebook/cpp/compiler.h"
+#include "tutti/notebook/cpp/guard.h"
 #include "tutti/notebook/cpp/jit.h"
 #include "tutti/notebook/cpp/precompiled_header.h"
 #include "tutti/notebook/cpp/sources.h"
@@ -23,6 +28,27 @@ namespace {
 
 constexpr const char* kInitialise = "tutti_initialise_script";
 constexpr std::size_t kKept = 100;  // scripts, some 100 kB each
+
+// Seconds for fit() to end a step and write a checkpoint after Ctrl-C; a second one ends the script at once.
+constexpr double kPatience = 10;
+
+void on_interrupt(int) {
+  if (interrupted()) ::_exit(130);
+  interrupt_guarded();
+}
+
+// As a program that its system stops: by the same signal, with the place if it is known.
+[[noreturn]] void fall(const Guarded& guarded) {
+  const int signal = guarded.end == GuardedEnd::kArithmetic ? SIGFPE : guarded.end == GuardedEnd::kIllegal ? SIGILL : SIGSEGV;
+  std::fflush(stdout);
+  std::string text = fmt::format("{}\n", strsignal(signal));
+  for (const SourcePlace& place : Jit::instance().places_of(reinterpret_cast<std::uintptr_t>(guarded.at)))
+    text += "    at " + place.text() + "\n";
+  std::fputs(text.c_str(), stderr);
+  std::signal(signal, SIG_DFL);
+  std::raise(signal);
+  std::abort();
+}
 
 // Code for a translation unit, not yet optimised.
 class CodeAction : public clang::ASTFrontendAction {
@@ -91,13 +117,17 @@ int run_script_here(const fs::path& script, const std::vector<std::string>& argu
     if (!compiled.object) return kScriptHasMistakes;
     object = std::move(compiled.object);
     try {
-      keep_made(folder, key, compiled.sources,
-                [&](const fs::path& file) { write_file_atomically(file, {object->getBufferStart(), object->getBufferSize()}); },
-                kKept);
+      keep_made(
+          folder, key, compiled.sources,
+          [&](const fs::path& file) {
+            write_file_atomically(file, {object->getBufferStart(), object->getBufferSize()});
+          },
+          kKept);
     } catch (const Error&) {
       // A full disk, a home that cannot be written: compiled again the next time.
     }
   }
+  std::signal(SIGINT, on_interrupt);
   Jit& jit = Jit::instance();
   if (const auto missing = jit.missing(object->getMemBufferRef()); !missing.empty())
     fail(script.string(), "declared but not defined: {}.", fmt::join(missing, ", "));
@@ -107,16 +137,21 @@ int run_script_here(const fs::path& script, const std::vector<std::string>& argu
   int code = 0;
   return call_script(
       [&] {
-        jit.call([&] {
-          if (initialise) initialise();
-          code = call_main(main_function, arguments);
-        });
+        const Guarded guarded = run_guarded(
+            [&] {
+              jit.call([&] {
+                initialise();
+                code = call_main(main_function, arguments);
+              });
+            },
+            kPatience);
+        if (guarded.end == GuardedEnd::kInterrupted) throw Interrupted();
+        if (guarded.end != GuardedEnd::kReturned) fall(guarded);
         return code;
       },
       [&] {
         std::vector<std::string> places;
-        for (const SourcePlace& place : jit.thrown_at())
-          places.push_back(fmt::format("{}:{} in {}", place.file, place.line, place.function));
+        for (const SourcePlace& place : jit.thrown_at()) places.push_back(place.text());
         return places;
       });
 }
