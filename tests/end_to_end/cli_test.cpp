@@ -14,6 +14,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "tests/temporary_folder.h"
 #include "tutti/base/files.h"
 #include "tutti/data/npy.h"
 
@@ -34,16 +35,11 @@ struct Result {
   std::string out, err;
 };
 
-class Cli : public testing::Test {
+class Cli : public FolderTest {
  protected:
   void SetUp() override {
     if (!fs::exists(kProgram)) GTEST_SKIP() << kProgram << " is not built";
-    folder_ = fs::temp_directory_path() /
-              (std::string("tutti_cli_test_") + testing::UnitTest::GetInstance()->current_test_info()->name());
-    fs::remove_all(folder_);
-    fs::create_directories(folder_);
   }
-  void TearDown() override { fs::remove_all(folder_); }
 
   // Runs a shell command in the test's folder, in which `tutti` is the program.
   Result shell(const std::string& command) const {
@@ -71,7 +67,6 @@ layers:
         "model: model.yaml\ndata: {name: shapes, limit: 400, validation: 0.25, test_limit: 50, holdout: 6}\nfit: " + fit +
             "\nmembers: " + members + "\n");
   }
-  fs::path folder_;
 };
 
 std::size_t lines(const std::string& text) { return static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n')); }

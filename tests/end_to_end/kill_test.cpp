@@ -12,6 +12,7 @@
 #include <thread>
 #include <vector>
 
+#include "tests/temporary_folder.h"
 #include "tutti/base/files.h"
 #include "tutti/base/philox.h"
 #include "tutti/engines/engines.h"
@@ -50,12 +51,10 @@ fit:
   reduce_lr: {monitor: val_loss, patience: 1}
 )";
 
-class Kill : public testing::Test {
+class Kill : public FolderTest {
  protected:
   void SetUp() override {
     if (!fs::exists(kProgram)) GTEST_SKIP() << kProgram << " is not built";
-    folder_ = fs::temp_directory_path() / "tutti_kill_test";
-    fs::remove_all(folder_);
     write_file_atomically(folder_ / "model.yaml", kModel);
     std::string engines;
     for (const EngineInfo& info : list_engines()) {
@@ -65,7 +64,6 @@ class Kill : public testing::Test {
     }
     write_file_atomically(folder_ / "killed.yaml", kSpec + ("members: {engine: [" + engines + "], seed: [1]}\n"));
   }
-  void TearDown() override { fs::remove_all(folder_); }
 
   pid_t start(const std::vector<std::string>& arguments) const {
     const pid_t pid = ::fork();
@@ -87,7 +85,6 @@ class Kill : public testing::Test {
     return RunFolder(folder_ / "runs" / "killed" / run).member(name);
   }
 
-  fs::path folder_;
   std::vector<std::string> members_;  // one of every engine that is here
 };
 

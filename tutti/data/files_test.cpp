@@ -2,9 +2,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <unistd.h>
-
 #include "tests/shared_data.h"
+#include "tests/temporary_folder.h"
 #include "tutti/base/error.h"
 #include "tutti/base/files.h"
 #include "tutti/data/archive.h"
@@ -26,20 +25,12 @@ using ::testing::HasSubstr;
 
 const fs::path kGolden = fs::path(TUTTI_SOURCE_DIR) / "tests" / "golden" / "data";
 
-// A folder of its own for each test, removed at the end.
-class Files : public ::testing::Test {
+class Files : public FolderTest {
  protected:
-  Files() : folder_(fs::temp_directory_path() / fmt::format("tutti_data_{}_{}", ::getpid(), name())) {
-    fs::remove_all(folder_);
-    fs::create_directories(folder_);
-  }
-  ~Files() override { fs::remove_all(folder_); }
-  static std::string name() { return ::testing::UnitTest::GetInstance()->current_test_info()->name(); }
   fs::path write(const std::string& name, const std::string& content) const {
     write_file_atomically(folder_ / name, content);
     return folder_ / name;
   }
-  fs::path folder_;
 };
 
 template <class Function>

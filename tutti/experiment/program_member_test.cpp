@@ -9,6 +9,7 @@
 #include <fstream>
 #include <thread>
 
+#include "tests/temporary_folder.h"
 #include "tutti/base/error.h"
 #include "tutti/base/files.h"
 #include "tutti/base/interrupt.h"
@@ -36,23 +37,13 @@ layers:
 constexpr const char* kData = "\ndata: {name: shapes, limit: 100, test_limit: 20, validation: 0.2}\n";
 
 // Members that are shell scripts, or models of others.
-class ProgramMember : public testing::Test {
+class ProgramMember : public FolderTest {
  protected:
   void SetUp() override {
-    folder_ = fs::temp_directory_path() /
-              (std::string("tutti_program_member_") + testing::UnitTest::GetInstance()->current_test_info()->name());
-    fs::remove_all(folder_);
     set_interrupted(false);
-    model_from_yaml(kModel, "m.yaml").save(folder_path() / "theirs.h5");
+    model_from_yaml(kModel, "m.yaml").save(folder_ / "theirs.h5");
   }
-  void TearDown() override {
-    set_interrupted(false);
-    fs::remove_all(folder_);
-  }
-  fs::path folder_path() const {
-    fs::create_directories(folder_);
-    return folder_;
-  }
+  void TearDown() override { set_interrupted(false); }
   // A run whose one member is this script, which finds a model in $THEIRS.
   RunFolder run_of(const std::string& script, const std::string& more = "") const {
     write_file_atomically(folder_ / "train.sh", script);
@@ -68,7 +59,6 @@ class ProgramMember : public testing::Test {
     EXPECT_EQ(run.member(member).status().state, MemberState::kFailed);
     return run.member(member).status().error;
   }
-  fs::path folder_;
 };
 
 TEST_F(ProgramMember, ItsKerasFileJoinsTheEnsemble) {

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "tests/temporary_folder.h"
 #include "tutti/base/error.h"
 #include "tutti/kubernetes/fake_kubectl.h"
 #include "tutti/kubernetes/kubernetes_runner.h"
@@ -19,12 +20,9 @@ using testing::ContainsRegex;
 using testing::HasSubstr;
 using testing::StartsWith;
 
-class ClusterRun : public testing::Test {
+class ClusterRun : public FolderTest {
  protected:
   void SetUp() override {
-    folder_ = fs::temp_directory_path() /
-              (std::string("tutti_cluster_run_test_") + testing::UnitTest::GetInstance()->current_test_info()->name());
-    fs::remove_all(folder_);
     run_ = write_test_run(folder_ / "e" / "r", "kubernetes: {storage: {hostPath: " + folder_.string() + "}}\n");
     kubectl_.replies["version"] = {.out = R"({"serverVersion": {"major": "1", "minor": "20", "gitVersion": "v1.20.2"}})"};
     kubectl_.replies["config current-context"] = {.out = "here\n"};
@@ -33,7 +31,6 @@ class ClusterRun : public testing::Test {
     kubectl_.replies["delete jobs"] = {};
     write_cluster(run_.path(), {.kubectl = {}, .job = "", .id = "0123abcd"});
   }
-  void TearDown() override { fs::remove_all(folder_); }
   static std::string job(const std::string& status, const std::string& member = "native-1", const std::string& spec = "{}") {
     return R"({"kind": "Job", "metadata": {"labels": {"tutti/member": ")" + member + R"("}}, "spec": )" + spec +
            R"(, "status": )" + status + "}";
@@ -51,7 +48,6 @@ class ClusterRun : public testing::Test {
     return member_pods(kubectl_, run_, {"native-1", "torch-1"}).at(0);
   }
   FakeKubectl kubectl_;
-  fs::path folder_;
   RunFolder run_{""};
 };
 

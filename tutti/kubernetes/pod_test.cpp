@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "tests/temporary_folder.h"
 #include "tutti/base/error.h"
 #include "tutti/base/interrupt.h"
 #include "tutti/experiment/fake_runner.h"
@@ -18,18 +19,10 @@ namespace {
 using testing::HasSubstr;
 using Kind = MemberEnd::Kind;
 
-class PodTest : public testing::Test {
+class PodTest : public FolderTest {
  protected:
-  void SetUp() override {
-    folder_ = fs::temp_directory_path() /
-              (std::string("tutti_pod_test_") + testing::UnitTest::GetInstance()->current_test_info()->name());
-    fs::remove_all(folder_);
-    set_interrupted(false);
-  }
-  void TearDown() override {
-    set_interrupted(false);
-    fs::remove_all(folder_);
-  }
+  void SetUp() override { set_interrupted(false); }
+  void TearDown() override { set_interrupted(false); }
   static MemberEnd succeed(const MemberJob& job, bool) {
     write_test_member(job.run, job.member, 0.8f);
     return {job.member};
@@ -42,7 +35,6 @@ class PodTest : public testing::Test {
     FakeRunner runner(play);
     return run_pod(run, {member}, attempts, runner);
   }
-  fs::path folder_;
 };
 
 TEST_F(PodTest, TrainsItsMemberAndTheLastOneMakesTheEnsemble) {

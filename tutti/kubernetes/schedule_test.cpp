@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "tests/temporary_folder.h"
 #include "tutti/base/error.h"
 #include "tutti/base/files.h"
 #include "tutti/experiment/experiment.h"
@@ -18,20 +19,13 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-class ScheduleTest : public testing::Test {
+class ScheduleTest : public FolderTest {
  protected:
-  void SetUp() override {
-    folder_ = fs::temp_directory_path() /
-              (std::string("tutti_schedule_test_") + testing::UnitTest::GetInstance()->current_test_info()->name());
-    fs::remove_all(folder_);
-    write_file_atomically(folder_ / "m.yaml", "layers: []\n");
-  }
-  void TearDown() override { fs::remove_all(folder_); }
+  void SetUp() override { write_file_atomically(folder_ / "m.yaml", "layers: []\n"); }
   fs::path schedule(const std::string& members) const {
     const Spec given = parse_spec("name: e\nmodel: m.yaml\ndata: shapes\nmembers: " + members, folder_ / "e.yaml");
     return write_schedule(given, resolve(given, Where::kElsewhere), folder_ / "runs");
   }
-  fs::path folder_;
 };
 
 TEST(Schedule, RunsAreNamedAfterTheirTime) {

@@ -5,6 +5,7 @@
 
 #include <cmath>
 
+#include "tests/temporary_folder.h"
 #include "tutti/base/error.h"
 #include "tutti/base/files.h"
 #include "tutti/data/npy.h"
@@ -19,15 +20,8 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 
 // Runs of two members written by hand, of four validation and two test images, two classes.
-class Standing : public testing::Test {
+class Standing : public FolderTest {
  protected:
-  void SetUp() override {
-    experiment_ = fs::temp_directory_path() /
-                  (std::string("tutti_standing_test_") + testing::UnitTest::GetInstance()->current_test_info()->name());
-    fs::remove_all(experiment_);
-  }
-  void TearDown() override { fs::remove_all(experiment_); }
-
   // `sure`: the probability that a member gives the first class on each validation image; all images are of that class.
   void write_member(const std::string& run, const std::string& member, std::vector<float> sure,
                     std::vector<std::int32_t> labels = {0, 0, 0, 0}) const {
@@ -49,7 +43,7 @@ class Standing : public testing::Test {
   }
   GrowResult grow(const std::string& run) const { return grow_standing(RunFolder(experiment_ / run)); }
   StandingFolder folder() const { return StandingFolder(experiment_); }
-  fs::path experiment_;
+  const fs::path experiment_ = folder_ / "e";
 };
 
 TEST_F(Standing, TakesInWhoMakesItBetter) {

@@ -1,7 +1,7 @@
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include "tests/shared_data.h"
+#include "tests/temporary_folder.h"
 #include "tutti/base/error.h"
 #include "tutti/formats/keras/hdf5_reader.h"
 #include "tutti/formats/keras/hdf5_writer.h"
@@ -76,7 +76,8 @@ TEST(Hdf5Reader, NamesTheFileAndTheObject) {
 }
 
 TEST(Hdf5Writer, WritesWhatTheReaderReads) {
-  const auto path = std::filesystem::temp_directory_path() / fmt::format("tutti_hdf5_{}.h5", getpid());
+  const TemporaryFolder folder;
+  const auto path = folder.path() / "x.h5";
   std::vector<std::string> many;
   for (int i = 0; i < 3000; ++i) many.push_back(fmt::format("a_name_of_some_length_{:020}", i));
   {
@@ -100,7 +101,6 @@ TEST(Hdf5Writer, WritesWhatTheReaderReads) {
   // 3000 names of 42 bytes do not fit one header: Keras splits them.
   EXPECT_FALSE(file.has_attribute("empty", "many"));
   EXPECT_EQ(file.strings_attribute("empty", "many0")->size() + file.strings_attribute("empty", "many1")->size(), 3000u);
-  std::filesystem::remove(path);
 }
 
 TEST(Hdf5Writer, SaysWhatItCannotWrite) {
