@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "tests/message_of.h"
 #include "tests/temporary_folder.h"
 #include "tutti/base/error.h"
 #include "tutti/kubernetes/fake_kubectl.h"
@@ -136,12 +137,8 @@ TEST_F(ClusterRun, OneJobOfAFiringIsOfAllMembers) {
 
 TEST_F(ClusterRun, ASilentClusterIsAnError) {
   kubectl_.replies["get jobs,pods"] = {.code = 1, .err = "The connection to the server was refused\n"};
-  try {
-    member_pods(kubectl_, run_, {"a"});
-    FAIL();
-  } catch (const Error& error) {
-    EXPECT_THAT(error.what(), HasSubstr("the cluster does not answer: The connection"));
-  }
+  EXPECT_THAT(message_of([&] { member_pods(kubectl_, run_, {"a"}); }),
+              HasSubstr("the cluster does not answer: The connection"));
 }
 
 TEST_F(ClusterRun, SubmitsAllAtOnceAndRemembersWhere) {
@@ -167,12 +164,8 @@ TEST_F(ClusterRun, SubmitsAllAtOnceAndRemembersWhere) {
 
 TEST_F(ClusterRun, LeavesNothingOfJobsThatAreRefused) {
   kubectl_.replies["create"] = {.code = 1, .err = "Error from server (Forbidden): exceeded quota\n"};
-  try {
-    submit_members(kubectl_, run_, {"native-1"});
-    FAIL();
-  } catch (const Error& error) {
-    EXPECT_THAT(error.what(), HasSubstr("were refused: Error from server (Forbidden): exceeded quota"));
-  }
+  EXPECT_THAT(message_of([&] { submit_members(kubectl_, run_, {"native-1"}); }),
+              HasSubstr("were refused: Error from server (Forbidden): exceeded quota"));
   EXPECT_THAT(kubectl_.commands.back(), StartsWith("delete jobs"));
 }
 

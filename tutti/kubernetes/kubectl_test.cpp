@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <filesystem>
 
+#include "tests/message_of.h"
 #include "tests/temporary_folder.h"
 #include "tutti/base/error.h"
 #include "tutti/base/files.h"
@@ -70,12 +71,8 @@ TEST(Kubectl, ReadsTheServersVersion) {
         KubectlReply{.code = 1, .out = "", .err = "The connection to the server was refused\n"},
         KubectlReply{.code = 1, .out = "not JSON", .err = "The connection to the server was refused\n"}}) {
     kubectl.replies["version"] = reply;
-    try {
-      server_version(kubectl);
-      FAIL();
-    } catch (const Error& error) {
-      EXPECT_THAT(error.what(), HasSubstr("the cluster does not answer: The connection to the server was refused"));
-    }
+    EXPECT_THAT(message_of([&] { server_version(kubectl); }),
+                HasSubstr("the cluster does not answer: The connection to the server was refused"));
   }
 }
 

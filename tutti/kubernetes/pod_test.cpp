@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "tests/message_of.h"
 #include "tests/temporary_folder.h"
 #include "tutti/base/error.h"
 #include "tutti/base/interrupt.h"
@@ -122,12 +123,8 @@ TEST_F(PodTest, TrainsAllMembersOfAFiring) {
 
 TEST_F(PodTest, SaysThatTheVolumeIsAnotherOne) {
   FakeRunner runner(succeed);
-  try {
-    run_pod(RunFolder(folder_ / "nowhere"), {"a"}, 1, runner);
-    FAIL();
-  } catch (const Error& error) {
-    EXPECT_THAT(error.what(), HasSubstr("Expected the volume of this Pod to be the one that holds the store"));
-  }
+  EXPECT_THAT(message_of([&] { run_pod(RunFolder(folder_ / "nowhere"), {"a"}, 1, runner); }),
+              HasSubstr("Expected the volume of this Pod to be the one that holds the store"));
   const RunFolder run = write_test_run(folder_ / "e" / "r");
   EXPECT_THROW(pod(run, "onednn-1", succeed), Error);
 }

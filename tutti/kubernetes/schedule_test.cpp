@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "tests/message_of.h"
 #include "tests/temporary_folder.h"
 #include "tutti/base/error.h"
 #include "tutti/base/files.h"
@@ -55,12 +56,8 @@ TEST_F(ScheduleTest, SeedsThatTheUserGaveStay) {
 }
 
 TEST_F(ScheduleTest, SaysThatTheVolumeIsAnotherOne) {
-  try {
-    run_of_firing(folder_ / "runs/e/schedule/x", "e-29724180");
-    FAIL();
-  } catch (const Error& error) {
-    EXPECT_THAT(error.what(), HasSubstr("Expected the volume of this Pod"));
-  }
+  EXPECT_THAT(message_of([&] { run_of_firing(folder_ / "runs/e/schedule/x", "e-29724180"); }),
+              HasSubstr("Expected the volume of this Pod"));
 }
 
 TEST(Schedule, ACrontabHasFiveFields) {
@@ -77,12 +74,8 @@ TEST(Schedule, OldServersHaveCronJobsInABetaVersion) {
   kubectl.replies["get --raw /apis/batch/v1"] = {.out = R"({"resources": [{"name": "jobs"}, {"name":"cronjobs"}]})"};
   EXPECT_TRUE(has_v1_cron_jobs(kubectl));
   kubectl.replies["apply"] = {.code = 1, .err = "Error from server (Invalid): spec.schedule: Invalid value\n"};
-  try {
-    apply_cron_job(kubectl, "kind: CronJob\n");
-    FAIL();
-  } catch (const Error& error) {
-    EXPECT_THAT(error.what(), HasSubstr("the CronJob was refused: Error from server (Invalid)"));
-  }
+  EXPECT_THAT(message_of([&] { apply_cron_job(kubectl, "kind: CronJob\n"); }),
+              HasSubstr("the CronJob was refused: Error from server (Invalid)"));
 }
 
 }  // namespace

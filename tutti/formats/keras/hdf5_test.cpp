@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include "tests/message_of.h"
 #include "tests/shared_data.h"
 #include "tests/temporary_folder.h"
 #include "tutti/base/error.h"
@@ -18,15 +19,6 @@ void expect_eighths(const Tensor& tensor) {
   ASSERT_EQ(tensor.shape(), (Shape{5, 7}));
   const Tensor values = tensor.cast(DType::kFloat64);
   for (int i = 0; i < 35; ++i) EXPECT_EQ(values.data<double>()[static_cast<std::size_t>(i)], i / 8.0) << i;
-}
-
-std::string message_of(const std::function<void()>& function) {
-  try {
-    function();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no Error";
 }
 
 TEST(Hdf5Reader, ReadsFiltersTypesAndByteOrders) {
