@@ -5,11 +5,10 @@
 
 #include "tests/message_of.h"
 #include "tests/temporary_folder.h"
-#include "tutti/base/error.h"
+#include "tests/written_run.h"
 #include "tutti/kubernetes/fake_kubectl.h"
 #include "tutti/kubernetes/kubernetes_runner.h"
 #include "tutti/report/finish.h"
-#include "tutti/report/written_run.h"
 
 namespace fs = std::filesystem;
 
@@ -24,7 +23,6 @@ using testing::StartsWith;
 class ClusterRun : public FolderTest {
  protected:
   void SetUp() override {
-    run_ = write_test_run(folder_ / "e" / "r", "kubernetes: {storage: {hostPath: " + folder_.string() + "}}\n");
     kubectl_.replies["version"] = {.out = R"({"serverVersion": {"major": "1", "minor": "20", "gitVersion": "v1.20.2"}})"};
     kubectl_.replies["config current-context"] = {.out = "here\n"};
     kubectl_.replies["config view"] = {.out = "mine"};
@@ -49,7 +47,7 @@ class ClusterRun : public FolderTest {
     return member_pods(kubectl_, run_, {"native-1", "torch-1"}).at(0);
   }
   FakeKubectl kubectl_;
-  RunFolder run_{""};
+  const RunFolder run_ = write_test_run(folder_ / "e" / "r", "kubernetes: {storage: {hostPath: " + folder_.string() + "}}\n");
 };
 
 TEST_F(ClusterRun, SaysWhyAMemberWaits) {

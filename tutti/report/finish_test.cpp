@@ -7,7 +7,7 @@
 #include <thread>
 
 #include "tests/temporary_folder.h"
-#include "tutti/report/written_run.h"
+#include "tests/written_run.h"
 
 namespace fs = std::filesystem;
 
