@@ -12,6 +12,7 @@
 #include <thread>
 #include <vector>
 
+#include "tests/end_to_end/shell.h"
 #include "tests/temporary_folder.h"
 #include "tutti/base/files.h"
 #include "tutti/base/philox.h"
@@ -23,8 +24,6 @@ namespace fs = std::filesystem;
 
 namespace tutti {
 namespace {
-
-const std::string kProgram = TUTTI_BINARY_DIR "/bin/tutti";
 
 constexpr const char* kModel = R"(
 layers:
@@ -54,7 +53,7 @@ fit:
 class Kill : public FolderTest {
  protected:
   void SetUp() override {
-    if (!fs::exists(kProgram)) GTEST_SKIP() << kProgram << " is not built";
+    if (!fs::exists(kTutti)) GTEST_SKIP() << kTutti << " is not built";
     write_file_atomically(folder_ / "model.yaml", kModel);
     std::string engines;
     for (const EngineInfo& info : list_engines()) {
@@ -68,11 +67,11 @@ class Kill : public FolderTest {
   pid_t start(const std::vector<std::string>& arguments) const {
     const pid_t pid = ::fork();
     if (pid != 0) return pid;
-    std::vector<char*> argv{const_cast<char*>(kProgram.c_str())};
+    std::vector<char*> argv{const_cast<char*>(kTutti.c_str())};
     for (const std::string& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
     argv.push_back(nullptr);
     if (::chdir(folder_.c_str()) != 0 || !::freopen("out.txt", "a", stdout) || !::freopen("out.txt", "a", stderr)) ::_exit(126);
-    ::execv(kProgram.c_str(), argv.data());
+    ::execv(kTutti.c_str(), argv.data());
     ::_exit(127);
   }
   int finish(pid_t pid) const {

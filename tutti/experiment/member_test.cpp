@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "tests/temporary_folder.h"
+#include "tests/tiny_model.h"
 #include "tutti/base/error.h"
 #include "tutti/base/files.h"
 #include "tutti/base/interrupt.h"
@@ -26,14 +27,6 @@ namespace {
 
 using testing::HasSubstr;
 
-constexpr const char* kModel = R"(
-layers:
-  - Input: [32, 32, 3]
-  - Rescaling: 1/255
-  - AveragePooling2D: [4, 4]
-  - Flatten
-  - Dense: {units: 10, activation: softmax}
-)";
 constexpr const char* kSpec = R"(
 name: tiny
 model: model.yaml
@@ -45,7 +38,7 @@ members: {engine: native, seed: 1}
 class MemberTest : public FolderTest {
  protected:
   void SetUp() override {
-    write_file_atomically(folder_ / "model.yaml", kModel);
+    write_file_atomically(folder_ / "model.yaml", kTinyModel);
     set_interrupted(false);
   }
   void TearDown() override { set_interrupted(false); }

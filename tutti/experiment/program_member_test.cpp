@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "tests/temporary_folder.h"
+#include "tests/tiny_model.h"
 #include "tutti/base/error.h"
 #include "tutti/base/files.h"
 #include "tutti/base/interrupt.h"
@@ -26,14 +27,6 @@ namespace {
 
 using testing::HasSubstr;
 
-constexpr const char* kModel = R"(
-layers:
-  - Input: [32, 32, 3]
-  - Rescaling: 1/255
-  - AveragePooling2D: [4, 4]
-  - Flatten
-  - Dense: {units: 10, activation: softmax}
-)";
 constexpr const char* kData = "\ndata: {name: shapes, limit: 100, test_limit: 20, validation: 0.2}\n";
 
 // Members that are shell scripts, or models of others.
@@ -41,7 +34,7 @@ class ProgramMember : public FolderTest {
  protected:
   void SetUp() override {
     set_interrupted(false);
-    model_from_yaml(kModel, "m.yaml").save(folder_ / "theirs.h5");
+    model_from_yaml(kTinyModel, "m.yaml").save(folder_ / "theirs.h5");
   }
   void TearDown() override { set_interrupted(false); }
   // A run whose one member is this script, which finds a model in $THEIRS.
@@ -126,7 +119,7 @@ TEST_F(ProgramMember, LeavesNobodyBehind) {
 }
 
 TEST_F(ProgramMember, AModelOfNoProbabilitiesIsRefused) {
-  Model model = model_from_yaml(kModel, "m.yaml");
+  Model model = model_from_yaml(kTinyModel, "m.yaml");
   std::vector<Tensor> weights = model.get_weights();
   weights.back().data<float>()[0] = NAN;
   model.set_weights(weights);
@@ -147,8 +140,8 @@ layers:
 }
 
 TEST_F(ProgramMember, ARunKnowsItsMembersByTheSameNames) {
-  write_file_atomically(folder_ / "a.yaml", kModel);
-  write_file_atomically(folder_ / "spec.yaml", kModel);  // a name that the run needs itself
+  write_file_atomically(folder_ / "a.yaml", kTinyModel);
+  write_file_atomically(folder_ / "spec.yaml", kTinyModel);  // a name that the run needs itself
   write_file_atomically(folder_ / "one.sh", "exit 1");
   write_file_atomically(folder_ / "two.sh", "exit 2");
   for (const char* text : {"model: a.yaml\nmembers: {model: [a.yaml, spec.yaml], seed: 1}",
@@ -187,7 +180,7 @@ TEST_F(ProgramMember, AProgramThatIsNotThereIsFoundBeforeTheRun) {
 }
 
 TEST_F(ProgramMember, ATrainedModelOfAnybodyIsAMember) {
-  model_from_yaml(kModel, "m.yaml").save(folder_ / "cntk_0.7712_model.hdf5");
+  model_from_yaml(kTinyModel, "m.yaml").save(folder_ / "cntk_0.7712_model.hdf5");
   const std::string text = "members: {include: [{trained: cntk_0.7712_model.hdf5}, {trained: theirs.h5, name: again}]}";
   const Spec spec = resolve(parse_spec(text + kData, folder_ / "spec.yaml"));
   check_members(plan(spec));
