@@ -4,6 +4,7 @@
 #include "cli/common.h"
 #include "tutti/base/interrupt.h"
 #include "tutti/experiment/run_members.h"
+#include "tutti/kubernetes/cluster_file.h"
 #include "tutti/kubernetes/cluster_run.h"
 
 namespace tutti::cli {

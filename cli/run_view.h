@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "tutti/experiment/store.h"
-#include "tutti/kubernetes/cluster_run.h"
+#include "tutti/kubernetes/member_pods.h"
 
 namespace tutti::cli {
 

@@ -6,6 +6,7 @@
 #include "tests/message_of.h"
 #include "tests/temporary_folder.h"
 #include "tests/written_run.h"
+#include "tutti/kubernetes/cluster_file.h"
 #include "tutti/kubernetes/fake_kubectl.h"
 #include "tutti/kubernetes/kubernetes_runner.h"
 #include "tutti/report/finish.h"

@@ -8,7 +8,7 @@
 #include "tutti/base/error.h"
 #include "tutti/base/files.h"
 #include "tutti/experiment/experiment.h"
-#include "tutti/kubernetes/cluster_run.h"
+#include "tutti/kubernetes/cluster_file.h"
 #include "tutti/kubernetes/cron_job.h"
 #include "tutti/kubernetes/fake_kubectl.h"
 
