@@ -112,10 +112,8 @@ void YamlMap::finish() const {
   for (const auto& entry : node_) {
     const std::string key = entry.first.Scalar();
     if (std::find(asked_.begin(), asked_.end(), key) != asked_.end()) continue;
-    const std::string nearest = nearest_name(key, asked_);
-    const std::string hint =
-        nearest.empty() ? fmt::format("Known keys: {}.", fmt::join(asked_, ", ")) : fmt::format("Did you mean '{}'?", nearest);
-    fail(source_.place(entry.first, path_of(key)), "unknown key '{}'{}. {}", key, path_.empty() ? "" : " in " + path_, hint);
+    fail(source_.place(entry.first, path_of(key)), "unknown key '{}'{}. {}", key, path_.empty() ? "" : " in " + path_,
+         hint(key, asked_, "Known keys:"));
   }
 }
 
