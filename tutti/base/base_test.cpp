@@ -69,6 +69,11 @@ TEST(Files, AreWholeOrAbsent) {
   EXPECT_THROW(write_atomically(folder / "a" / "b.txt", [](const auto&) { fail("test", "disk full"); }), Error);
   EXPECT_EQ(read_file(folder / "a" / "b.txt"), "old");
   EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder / "a"), {}), 1);
+  EXPECT_FALSE(create_file_atomically(folder / "a" / "b.txt", "new"));
+  EXPECT_EQ(read_file(folder / "a" / "b.txt"), "old");
+  EXPECT_TRUE(create_file_atomically(folder / "a" / "c.txt", "new"));
+  EXPECT_EQ(read_file(folder / "a" / "c.txt"), "new");
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder / "a"), {}), 2);
   EXPECT_THROW(read_file(folder / "missing"), Error);
   EXPECT_THROW(read_file(folder), Error);
 }
