@@ -221,11 +221,15 @@ class Pod {
 
 }  // namespace
 
-PodEnd run_pod(const RunFolder& run, const std::vector<std::string>& wanted, int attempts, Runner& runner) {
+void check_volume(const RunFolder& run) {
   std::error_code code;
   if (!fs::exists(run.spec(), code))
     fail("pod", "there is no run {} here. Expected the volume of this Pod to be the one that holds the store.",
          run.path().string());
+}
+
+PodEnd run_pod(const RunFolder& run, const std::vector<std::string>& wanted, int attempts, Runner& runner) {
+  check_volume(run);
   return Pod(run, wanted, attempts, runner).run();
 }
 

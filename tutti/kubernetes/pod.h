@@ -15,6 +15,9 @@ struct PodEnd {
   std::string error;  // one line, when failed
 };
 
+// Error if the run is not there: then the Pod's volume is not the one that holds the store.
+void check_volume(const RunFolder& run);
+
 // Trains members of a run, mostly one; of what an earlier Pod has done only the rest. `attempts`: how often a Pod may begin
 // with it; one that was asked to stop does not count. Error if the run is not there.
 PodEnd run_pod(const RunFolder& run, const std::vector<std::string>& wanted, int attempts, Runner& runner);
