@@ -11,7 +11,7 @@
 namespace tutti {
 
 struct PodEnd {
-  int code = 0;       // exit code: 0 done, 1 failed but to be tried again, kPodFailedForGood, kPodInterrupted
+  int code = 0;       // exit code: 0 done, 1 failed but to be tried again, or one of manifest.h
   std::string error;  // one line, when failed
 };
 
