@@ -184,8 +184,7 @@ class Pod {
     }
     const bool late = wanted_.size() == 1 && spec_.run.deadline > 0 && now() - counted_.first >= spec_.run.deadline;
     if (late) {
-      error_ = fmt::format("its deadline of {} passed; tutti resume goes on from its last checkpoint",
-                           clock_text(spec_.run.deadline));
+      error_ = late_reason(spec_.run.deadline);
       record_failure(run_.member(failed[0]), error_);
     }
     if (late || counted_.begun >= attempts_) return 0;
