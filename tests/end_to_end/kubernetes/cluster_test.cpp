@@ -29,7 +29,6 @@ namespace {
 
 using testing::ContainsRegex;
 using testing::HasSubstr;
-using testing::Not;
 using Clock = std::chrono::steady_clock;
 
 // Each test has a folder of its own that the node sees, as a hostPath, and an experiment of its own.
