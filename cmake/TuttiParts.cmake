@@ -1,8 +1,8 @@
-# tutti_glob(OUT FOLDER): the sources of a part, its tests and plug-ins left out.
+# tutti_glob(OUT FOLDER): the sources of a part, its tests, plug-ins and the notebook kernel left out.
 function(tutti_glob out folder)
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${folder}/*.cpp)
   list(FILTER sources EXCLUDE REGEX "_test\\.cpp$")
-  list(FILTER sources EXCLUDE REGEX "/engines/(onednn|torch)/")
+  list(FILTER sources EXCLUDE REGEX "/engines/(onednn|torch)/|/notebook/(jupyter|cpp)/")
   set(${out} ${sources} PARENT_SCOPE)
 endfunction()
 
@@ -10,6 +10,8 @@ endfunction()
 function(tutti_add_unit_tests)
   foreach(part ${TUTTI_PARTS})
     file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tutti/${part}/*_test.cpp)
+    # These have test programs of their own.
+    list(FILTER sources EXCLUDE REGEX "/notebook/(jupyter|cpp)/")
     if(sources)
       tutti_add_test(test_${part} ${sources})
     endif()
