@@ -59,7 +59,8 @@ CellResult FakeInterpreter::execute(const std::string& code, int) {
     for (std::string line; std::getline(lines, line);) {
       const std::size_t space = line.find(' ');
       result.value.reset();
-      if (!line.empty()) run(line.substr(0, space), space == std::string::npos ? "" : line.substr(space + 1), result);
+      if (line.find_first_not_of(' ') != std::string::npos)
+        run(line.substr(0, space), space == std::string::npos ? "" : line.substr(space + 1), result);
       if (result.error) break;
     }
   } catch (const Interrupted&) {

@@ -35,7 +35,8 @@ std::string make_id() {
   bytes[8] = static_cast<unsigned char>((bytes[8] & 0x3f) | 0x80);
   const std::string text = hexadecimal(bytes.data(), bytes.size());
   const std::string_view all = text;
-  return fmt::format("{}-{}-{}-{}-{}", all.substr(0, 8), all.substr(8, 4), all.substr(12, 4), all.substr(16, 4), all.substr(20));
+  return fmt::format("{}-{}-{}-{}-{}", all.substr(0, 8), all.substr(8, 4), all.substr(12, 4), all.substr(16, 4),
+                     all.substr(20));
 }
 
 std::string date_now() {
