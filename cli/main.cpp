@@ -99,6 +99,7 @@ void add_commands(Command program, int& code) {
   add_summary(program, code);
   add_graph(program, code);
   add_run(program, code);
+  add_kernel(program, code);
   add_engines(program, code);
   add_data(program, code);
   add_doctor(program, code);

@@ -1,4 +1,4 @@
-# tutti_glob(OUT FOLDER): the sources of a part, its tests and plug-ins left out.
+# tutti_glob(OUT FOLDER): the sources of a part, its tests, plug-ins and the notebook kernel left out.
 function(tutti_glob out folder)
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${folder}/*.cpp)
   list(FILTER sources EXCLUDE REGEX "_test\\.cpp$")
@@ -10,7 +10,8 @@ endfunction()
 function(tutti_add_unit_tests)
   foreach(part ${TUTTI_PARTS})
     file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tutti/${part}/*_test.cpp)
-    list(FILTER sources EXCLUDE REGEX "/notebook/(cpp|jupyter)/")
+    # These have test programs of their own.
+    list(FILTER sources EXCLUDE REGEX "/notebook/(jupyter|cpp)/")
     if(sources)
       tutti_add_test(test_${part} ${sources})
     endif()

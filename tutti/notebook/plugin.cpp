@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "tutti/base/error.h"
 #include "tutti/base/plugins.h"
 
 namespace tutti {
@@ -21,6 +22,12 @@ LoadedCppPlugin load() {
 }
 
 }  // namespace
+
+const CppPlugin& need_cpp_plugin() {
+  const LoadedCppPlugin loaded = load_cpp_plugin();
+  if (!loaded.plugin) fail("notebook", "{}.", loaded.reason);
+  return *loaded.plugin;
+}
 
 LoadedCppPlugin load_cpp_plugin() {
   static const LoadedCppPlugin loaded = load();

@@ -3,10 +3,17 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
 namespace tutti {
+
+// Where Jupyter looks for kernels: your own (~/.local/share/jupyter), PREFIX/share/jupyter, or, with neither, the machine's.
+struct KernelPlace {
+  bool user = false;
+  std::filesystem::path prefix = {};
+};
 
 class CppPlugin {
  public:
@@ -16,6 +23,10 @@ class CppPlugin {
   virtual int run_script(const std::filesystem::path& script, const std::vector<std::string>& arguments) const = 0;
   // Serves a notebook until it is told to end. Returns the exit code.
   virtual int run_kernel(const std::filesystem::path& connection_file) const = 0;
+  // Registers the kernel with Jupyter (jupyter/install.h), for `program` as the path of tutti; returns its folder.
+  virtual std::filesystem::path install_kernel(const KernelPlace& place, const std::filesystem::path& program) const = 0;
+  // Returns its folder; nothing if there was none.
+  virtual std::optional<std::filesystem::path> uninstall_kernel(const KernelPlace& place) const = 0;
   // Makes what the first script and the first cell would wait for: the precompiled headers.
   virtual void prepare() const = 0;
   // "clang 19.1.7".
@@ -36,5 +47,7 @@ struct LoadedCppPlugin {
   std::string reason;
 };
 LoadedCppPlugin load_cpp_plugin();
+// Error with that reason.
+const CppPlugin& need_cpp_plugin();
 
 }  // namespace tutti

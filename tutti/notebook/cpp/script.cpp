@@ -127,6 +127,7 @@ int run_script_here(const fs::path& script, const std::vector<std::string>& argu
       // A full disk, a home that cannot be written: compiled again the next time.
     }
   }
+  check_interrupt();
   std::signal(SIGINT, on_interrupt);
   Jit& jit = Jit::instance();
   if (const auto missing = jit.missing(object->getMemBufferRef()); !missing.empty())
