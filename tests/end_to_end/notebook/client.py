@@ -1,5 +1,6 @@
 """A front-end for tests: jupyter_client, with every message checked against the protocol's shape."""
 import os
+import queue
 import time
 
 from jupyter_client.blocking import BlockingKernelClient
@@ -8,7 +9,6 @@ from jupyter_client.manager import KernelManager
 
 TEXT, NUMBER, FLAG, LIST, DICT = str, int, bool, list, dict
 # What the content of a message must have (Jupyter's "Messaging in Jupyter", 5.3).
-REPLY = {"status": TEXT}
 ERROR = {"ename": TEXT, "evalue": TEXT, "traceback": LIST}
 CONTENT = {
     "execute_reply": {"status": TEXT},
@@ -20,7 +20,7 @@ CONTENT = {
     "kernel_info_reply": {"status": TEXT, "protocol_version": TEXT, "implementation": TEXT, "implementation_version": TEXT,
                           "language_info": DICT, "banner": TEXT},
     "shutdown_reply": {"status": TEXT, "restart": FLAG},
-    "interrupt_reply": {"status": TEXT},
+    "interrupt_reply": {},  # ipykernel 6 says nothing in it
     "status": {"execution_state": TEXT},
     "stream": {"name": TEXT, "text": TEXT},
     "display_data": {"data": DICT, "metadata": DICT},
@@ -49,11 +49,10 @@ def check_shape(message):
         wanted = CONTENT[kind]
     for name, type_ in wanted.items():
         assert isinstance(content.get(name), type_), f"{kind}: {name} is {content.get(name)!r}"
-    for name in ("execution_count",):
-        if kind == "execute_reply" and content["status"] == "ok":
-            assert isinstance(content[name], int), content
+    if kind == "execute_reply" and content["status"] == "ok":
+        assert isinstance(content["execution_count"], int), content
     if kind == "execute_reply" and content["status"] == "aborted":
-        assert "execution_count" not in content or "ipython" in os.environ.get("TUTTI_TEST_LANGUAGE", "python"), content
+        assert "execution_count" not in content, content  # JupyterLab would show it
     if kind == "status":
         assert content["execution_state"] in STATES, content
     if "data" in content and kind in ("display_data", "execute_result", "update_display_data"):
@@ -93,9 +92,22 @@ class Client:
         self.client = BlockingKernelClient()
         self.client.load_connection_file(manager.connection_file)
         self.client.start_channels()
-        self.client.wait_for_ready(timeout=60)
-        self.timeout = timeout
+        self.timeout = 60
         self.waiting = []  # on iopub, read while looking for others
+        self.wait_until_ready()
+        self.timeout = timeout
+
+    def wait_until_ready(self):
+        """Not jupyter_client's wait_for_ready(): without a manager it takes a slow start for a death."""
+        for _ in range(100):
+            self.reply(self.client.kernel_info())
+            try:  # iopub's subscription may come later than the reply
+                while True:
+                    if self.client.get_iopub_msg(timeout=0.3)["content"].get("execution_state") == "idle":
+                        return
+            except queue.Empty:
+                pass
+        raise TimeoutError("nothing on iopub")
 
     def close(self):
         self.client.stop_channels()

@@ -317,7 +317,10 @@ class Interrupts(KernelTest):
     def send_request(self):
         message = self.user.client.session.msg("interrupt_request", {})
         self.user.client.control_channel.send(message)
-        self.assertEqual(self.user.reply(message["header"]["msg_id"], "control")["msg_type"], "interrupt_reply")
+        reply = self.user.reply(message["header"]["msg_id"], "control")
+        self.assertEqual(reply["msg_type"], "interrupt_reply")
+        if LANGUAGE != "python":
+            self.assertEqual(reply["content"], {"status": "ok"})
 
     def test_signal(self):
         value, expected = self.sample("get")
@@ -326,8 +329,6 @@ class Interrupts(KernelTest):
         self.assertEqual(self.value(value), expected)
 
     def test_request(self):
-        if LANGUAGE == "python":
-            self.skipTest("ipykernel takes interrupt_request as a signal, too")
         self.interrupted(SAMPLES["sleep"] or self.sample("loop"), self.send_request)
 
     def test_loop(self):

@@ -113,7 +113,8 @@ TEST_F(KernelTest, UserExpressions) {
 
 TEST_F(KernelTest, AnErrorAbortsWhatWaits) {
   start();
-  const std::string failing = execute("sleep 0.05\nerror"), behind = execute("value 1"), other = execute("value 2", {}, "bob");
+  const std::string failing = execute("sleep 0.05\nerror"), behind = execute("value 1"),
+                    other = execute("value 2", Json::object(), "bob");
   const std::string info = request(Channel::kShell, "kernel_info_request", Json::object());
   const Message error = reply_to(failing);
   EXPECT_EQ(error.content["status"], "error");
@@ -189,8 +190,6 @@ TEST_F(KernelTest, RemembersHistory) {
 TEST_F(KernelTest, NobodyIsAskedWithoutLeave) { EXPECT_THROW(kernel.ask(), Error); }
 
 TEST_F(KernelTest, AsksTheRightClient) {
-  FakeInterpreter fake;
-  std::string line;
   class Asking : public FakeInterpreter {
    public:
     explicit Asking(Kernel& kernel) : kernel_(kernel) {}
@@ -203,7 +202,7 @@ TEST_F(KernelTest, AsksTheRightClient) {
   };
   make = [this] { return std::make_unique<Asking>(kernel); };
   start();
-  const std::string id = execute("", {{"allow_stdin", true}}, "bob");
+  const std::string id = execute("ask", {{"allow_stdin", true}}, "bob");
   ASSERT_TRUE(transport.wait_for("input_request"));
   const Message asked = transport.sent(Channel::kStdin).at(0);
   EXPECT_THAT(asked.identities, ElementsAre("bob"));

@@ -17,37 +17,25 @@ using ::testing::ElementsAre;
 class Sink {
  public:
   StreamSink function() {
-    return [this](const std::string& name, std::string text) {
+    return [this](const std::string& name, const std::string& text) {
       std::scoped_lock lock(mutex_);
-      if (name == "stdout")
-        out_ += text;
-      else
-        err_ += text;
-      ++pieces_;
-      longest_ = std::max(longest_, text.size());
+      (name == "stdout" ? seen_.out : seen_.err) += text;
+      ++seen_.pieces;
+      seen_.longest = std::max(seen_.longest, text.size());
     };
   }
-  std::string out() const {
-    return locked([&] { return out_; });
-  }
-  std::string err() const {
-    return locked([&] { return err_; });
-  }
-  std::size_t pieces() const {
-    return locked([&] { return pieces_; });
-  }
-  std::size_t longest() const {
-    return locked([&] { return longest_; });
+  struct Seen {
+    std::string out, err;
+    std::size_t pieces = 0, longest = 0;
+  };
+  Seen seen() const {
+    std::scoped_lock lock(mutex_);
+    return seen_;
   }
 
  private:
-  auto locked(const auto& get) const {
-    std::scoped_lock lock(mutex_);
-    return get();
-  }
   mutable std::mutex mutex_;
-  std::string out_, err_;
-  std::size_t pieces_ = 0, longest_ = 0;
+  Seen seen_;
 };
 
 // A test's own words must not go into the pipe: what is captured is looked at when the capture is gone.
@@ -62,8 +50,8 @@ TEST(OutputCapture, SeesEverything) {
     [[maybe_unused]] const int code = std::system("echo child; echo child2 >&2");
     std::printf("no newline");
     capture.drain();
-    out = sink.out();
-    err = sink.err();
+    out = sink.seen().out;
+    err = sink.seen().err;
   }
   EXPECT_EQ(out, "printf\ncout\nchild\nno newline");
   EXPECT_EQ(err, "stderr\nchild2\n");
@@ -76,7 +64,7 @@ TEST(OutputCapture, StreamsWhileTheCellRuns) {
     OutputCapture capture(sink.function());
     std::printf("working\r");
     std::this_thread::sleep_for(std::chrono::milliseconds(250));
-    during = sink.out();
+    during = sink.seen().out;
   }
   EXPECT_EQ(during, "working\r");
 }
@@ -90,15 +78,15 @@ TEST(OutputCapture, AFloodIsAFewMessages) {
     OutputCapture capture(sink.function());
     for (int i = 0; i < 200'000; ++i) std::printf("line %d €\n", i);
     capture.drain();
-    out = sink.out();
-    pieces = sink.pieces();
+    out = sink.seen().out;
+    pieces = sink.seen().pieces;
   }
   EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(10));
   EXPECT_EQ(std::ranges::count(out, '\n'), 200'000);
   EXPECT_THAT(out, testing::EndsWith("line 199999 €\n"));
   EXPECT_EQ(out.find("\uFFFD"), std::string::npos);
   EXPECT_LT(pieces, 400u);
-  EXPECT_LT(sink.longest(), std::size_t{1} << 20);
+  EXPECT_LT(sink.seen().longest, std::size_t{1} << 20);
 }
 
 }  // namespace
