@@ -22,7 +22,7 @@ function(tutti_add_unit_tests)
     target_link_libraries(test_cpp PRIVATE tutti_cpp_objects GTest::gtest_main)
     # One entry for all of them: a process of its own would start a compiler for each.
     add_test(NAME cpp COMMAND test_cpp --gtest_brief=1)
-    set_tests_properties(cpp PROPERTIES TIMEOUT 300)
+    set_tests_properties(cpp PROPERTIES TIMEOUT 300 ENVIRONMENT XDG_CACHE_HOME=${CMAKE_BINARY_DIR}/cache)
   endif()
 endfunction()
 

@@ -24,9 +24,11 @@ std::vector<std::string> lines_of(const std::string& text) {
   return lines;
 }
 
+// The compiler's words; they name what is wrong and where.
 CellError error_of(std::string name, const std::string& text) {
   std::vector<std::string> lines = lines_of(text);
-  std::string message = lines.empty() ? "" : lines.front();
+  if (lines.empty()) lines.emplace_back();
+  std::string message = lines.front();
   return {std::move(name), std::move(message), std::move(lines)};
 }
 
@@ -118,7 +120,7 @@ std::optional<CellError> CppInterpreter::run(const std::string& initialise, cons
     }
   // What stands behind the place was never made; what stands before it is as good as ever.
   cells_.forget_from(line);
-  error->lines.insert(error->lines.begin(), error->name + ": " + error->message);
+  error->lines.front() = error->name + ": " + error->message;
   return error;
 }
 
