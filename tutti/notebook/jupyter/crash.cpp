@@ -25,8 +25,9 @@ int log_descriptor = -1;
 // Only calls that are safe in a signal handler.
 void say(const char* text) {
   for (const int descriptor : {STDERR_FILENO, log_descriptor})
-    if (descriptor >= 0) [[maybe_unused]]
-      const ssize_t written = ::write(descriptor, text, std::strlen(text));
+    if (descriptor >= 0) {
+      [[maybe_unused]] const ssize_t written = ::write(descriptor, text, std::strlen(text));
+    }
 }
 
 void wait_for_readers() {

@@ -47,12 +47,14 @@ class LockedFile {
   LockedFile(const LockedFile&) = delete;
   LockedFile& operator=(const LockedFile&) = delete;
   void append(const std::string& text) const {
-    if (number_ >= 0) [[maybe_unused]]
-      const ssize_t written = ::write(number_, text.data(), text.size());
+    if (number_ >= 0) {
+      [[maybe_unused]] const ssize_t written = ::write(number_, text.data(), text.size());
+    }
   }
   void empty() const {
-    if (number_ >= 0) [[maybe_unused]]
-      const int result = ::ftruncate(number_, 0);
+    if (number_ >= 0) {
+      [[maybe_unused]] const int result = ::ftruncate(number_, 0);
+    }
   }
 
  private:

@@ -26,6 +26,9 @@ using std::chrono::milliseconds;
 constexpr std::size_t kMaxWaiting = std::size_t{32} << 20;
 // A front-end that took nothing for so long has stopped reading (a laptop that sleeps): the others go on without it.
 constexpr milliseconds kPatience{2000};
+constexpr milliseconds kDropping{30'000};
+// Messages that a socket holds for a front-end that does not read: 64 MiB of the largest.
+constexpr int kMaxHeld = 256;
 constexpr milliseconds kRetry{5};
 constexpr milliseconds kFlushPatience{1000};
 constexpr int kLingerMs = 1000;  // at the end, for what a socket still holds
@@ -40,6 +43,7 @@ class ZmqTransport::Loop {
     bind(stdin_, connection.endpoint(connection.input));
     bind(heartbeat_, connection.endpoint(connection.heartbeat));
     iopub_.set(zmq::sockopt::xpub_nodrop, true);
+    iopub_.set(zmq::sockopt::sndhwm, kMaxHeld);
     bind(iopub_, connection.endpoint(connection.iopub));
   }
   ~Loop() {
@@ -170,6 +174,7 @@ class ZmqTransport::Loop {
   }
 
   void send_waiting() {
+    wait_again_for_all();
     for (;;) {
       Waiting next;
       {
@@ -181,27 +186,32 @@ class ZmqTransport::Loop {
       }
       const bool is_sent = write_frames(socket(next.channel), next.frames);
       std::scoped_lock lock(mutex_);
-      if (!is_sent && !is_hopeless()) {
+      if (!is_sent) {
         waiting_.push_front(std::move(next));
+        note_stuck();
         return;
       }
-      if (is_sent && is_stuck_) {
-        is_stuck_ = false;
-        iopub_.set(zmq::sockopt::xpub_nodrop, true);
-      }
+      is_stuck_ = false;
       for (const std::string& frame : next.frames) waiting_bytes_ -= frame.size();
       changed_.notify_all();
     }
     changed_.notify_all();
   }
 
-  // After a socket took nothing: true if that has lasted too long; then the slow front-end's messages are dropped for once.
-  bool is_hopeless() {
-    if (!is_stuck_) stuck_since_ = Clock::now();
+  // A socket took nothing. If that lasts too long, the front-ends that read are served without those that do not, for a while.
+  void note_stuck() {
+    const Clock::time_point now = Clock::now();
+    if (!is_stuck_) stuck_since_ = now;
     is_stuck_ = true;
-    if (Clock::now() - stuck_since_ < kPatience) return false;
+    if (now - stuck_since_ < kPatience) return;
     iopub_.set(zmq::sockopt::xpub_nodrop, false);
-    return true;
+    dropping_until_ = now + kDropping;
+  }
+
+  void wait_again_for_all() {
+    if (!dropping_until_ || Clock::now() < *dropping_until_) return;
+    dropping_until_.reset();
+    iopub_.set(zmq::sockopt::xpub_nodrop, true);
   }
 
   const Signer& signer_;
@@ -215,6 +225,7 @@ class ZmqTransport::Loop {
   std::atomic<std::thread::id> loop_id_;
   bool is_stuck_ = false;  // of the loop's thread
   Clock::time_point stuck_since_{};
+  std::optional<Clock::time_point> dropping_until_;
   std::mutex mutex_;  // for what follows
   std::condition_variable changed_;
   std::deque<Waiting> waiting_;
