@@ -66,9 +66,9 @@ TEST(Show, CutsWhatIsLong) {
 TEST(Show, WritesTensorsAsNumPyDoes) {
   EXPECT_EQ(text(Tensor::of<float>({2, 2}, {1, 2.5f, -3, std::numeric_limits<float>::quiet_NaN()})),
             "Tensor (2, 2) float32\n[[  1, 2.5],\n [ -3, nan]]");
-  EXPECT_EQ(text(Tensor()), "Tensor (0) float32");
+  EXPECT_EQ(text(Tensor()), "Tensor (0,) float32");
   EXPECT_EQ(text(Tensor::scalar(3)), "Tensor () int32\n3");
-  EXPECT_EQ(text(Tensor::of<std::int64_t>({3}, {1, 20, 300})), "Tensor (3) int64\n[  1,  20, 300]");
+  EXPECT_EQ(text(Tensor::of<std::int64_t>({3}, {1, 20, 300})), "Tensor (3,) int64\n[  1,  20, 300]");
 }
 
 TEST(Show, ShowsImagesAsPictures) {

@@ -47,36 +47,12 @@ bool at_end(const clang::Parser& parser) {
   return parser.getCurToken().isOneOf(clang::tok::annot_repl_input_end, clang::tok::eof);
 }
 
-// A cell as a file, so that clang's words name it and #pragma once and #include "..." work in it.
-clang::FileID file_of(clang::CompilerInstance& compiler, const std::string& code, const std::string& name) {
-  clang::SourceManager& sources = compiler.getSourceManager();
-  auto buffer = llvm::MemoryBuffer::getMemBufferCopy(code + "\n", name);
-  const clang::FileEntryRef file =
-      compiler.getFileManager().getVirtualFileRef(name, static_cast<off_t>(buffer->getBufferSize()), 0);
-  sources.overrideFileContents(file, std::move(buffer));
-  compiler.getPreprocessor().getHeaderSearchInfo().getFileInfo(file);
-  return sources.createFileID(file, sources.getLocForStartOfFile(sources.getMainFileID()), clang::SrcMgr::C_User);
-}
-
-// A new part of the translation unit, and a scope for it.
-void start_part(Cells::State& state) {
-  clang::Sema& sema = state.sema();
-  state.ast().addTranslationUnitDecl();
-  state.part = state.ast().getTranslationUnitDecl();
-  if (!at_end(*state.parser)) return;
-  state.parser->ConsumeAnyToken();
-  state.parser->ExitScope();
-  sema.CurContext = nullptr;
-  state.parser->EnterScope(clang::Scope::DeclScope);
-  sema.ActOnTranslationUnitScope(state.parser->getCurScope());
-}
-
 // Parses a cell; false if it has mistakes. Instantiates what it needs: mistakes in there are the cell's.
 bool parse(Cells::State& state, const std::string& code, const std::string& name) {
   clang::Sema& sema = state.sema();
   clang::DiagnosticsEngine& diagnostics = state.compiler->getDiagnostics();
   state.diagnostics->start();
-  if (state.compiler->getPreprocessor().EnterSourceFile(file_of(*state.compiler, code, name), nullptr, {})) return false;
+  if (!enter_cell(state, write_cell(state, code, name))) return false;
   clang::Sema::GlobalEagerInstantiationScope global(sema, /*Enabled=*/true);
   clang::Sema::LocalEagerInstantiationScope local(sema);
   start_part(state);
@@ -145,6 +121,35 @@ void export_names(llvm::Module& module) {
 
 }  // namespace
 
+clang::FileEntryRef write_cell(Cells::State& state, const std::string& code, const std::string& name) {
+  auto buffer = llvm::MemoryBuffer::getMemBufferCopy(code + "\n", name);
+  const clang::FileEntryRef file =
+      state.compiler->getFileManager().getVirtualFileRef(name, static_cast<off_t>(buffer->getBufferSize()), 0);
+  state.compiler->getSourceManager().overrideFileContents(file, std::move(buffer));
+  // An #include "..." in it looks for the folder that it is in.
+  state.compiler->getPreprocessor().getHeaderSearchInfo().getFileInfo(file);
+  return file;
+}
+
+bool enter_cell(Cells::State& state, clang::FileEntryRef file) {
+  clang::SourceManager& sources = state.compiler->getSourceManager();
+  const clang::FileID id =
+      sources.createFileID(file, sources.getLocForStartOfFile(sources.getMainFileID()), clang::SrcMgr::C_User);
+  return !state.compiler->getPreprocessor().EnterSourceFile(id, nullptr, {});
+}
+
+void start_part(Cells::State& state) {
+  clang::Sema& sema = state.sema();
+  state.ast().addTranslationUnitDecl();
+  state.part = state.ast().getTranslationUnitDecl();
+  if (!at_end(*state.parser)) return;
+  state.parser->ConsumeAnyToken();
+  state.parser->ExitScope();
+  sema.CurContext = nullptr;
+  state.parser->EnterScope(clang::Scope::DeclScope);
+  sema.ActOnTranslationUnitScope(state.parser->getCurScope());
+}
+
 Cells::Cells() : state_(std::make_unique<State>()) {
   State& state = *state_;
   std::vector<std::string> arguments = compiler_arguments(SourceKind::kCells);
@@ -184,11 +189,10 @@ CompiledCell Cells::compile(const std::string& code, const std::string& name) {
     return cell;
   }
   cell.warnings = state.diagnostics->text();
-  if (!replaced.empty()) {
-    const std::string tag = fmt::format("r{}", ++state.replaced);
-    for (clang::NamedDecl* declaration : declarations_of(*state.part))
-      if (replaced.contains(declaration->getNameAsString())) set_apart(state.ast(), *declaration, tag);
-  }
+  replaced.insert(state.linked.begin(), state.linked.end());
+  const std::string tag = fmt::format("r{}", ++state.replaced);
+  for (clang::NamedDecl* declaration : declarations_of(*state.part))
+    if (replaced.contains(declaration->getNameAsString())) set_apart(state.ast(), *declaration, tag);
   state.consumer->release();
   state.generator->HandleTranslationUnit(state.ast());
   state.consumer->hold();
@@ -214,6 +218,7 @@ void Cells::forget_from(unsigned line) {
   for (clang::NamedDecl* declaration : declarations_of(*state.part))
     if (line == 0 || sources.getPresumedLoc(declaration->getLocation()).getLine() >= line) gone.push_back(declaration);
   hide(state.ast(), gone);
+  for (const clang::NamedDecl* declaration : gone) state.linked.insert(declaration->getNameAsString());
 }
 
 }  // namespace tutti

@@ -81,10 +81,18 @@ struct Cells::State {
   llvm::LLVMContext context;
   std::unique_ptr<clang::CodeGenerator> generator;
   int modules = 0, replaced = 0;
+  std::set<std::string> linked;                // names that were forgotten after the linker had seen them
   clang::TranslationUnitDecl* part = nullptr;  // of the last cell
 
   clang::Sema& sema() { return compiler->getSema(); }
   clang::ASTContext& ast() { return compiler->getASTContext(); }
 };
+
+// A cell as a file, so that clang's words name it and #pragma once and #include "..." work in it.
+clang::FileEntryRef write_cell(Cells::State& state, const std::string& code, const std::string& name);
+// Makes it what the preprocessor reads next; false if it cannot.
+bool enter_cell(Cells::State& state, clang::FileEntryRef file);
+// A new part of the translation unit, and a scope for it.
+void start_part(Cells::State& state);
 
 }  // namespace tutti

@@ -50,7 +50,8 @@ std::vector<std::string> compiler_arguments(SourceKind kind) {
                                         "-femulated-tls", "-resource-dir", TUTTI_CLANG_RESOURCES, "-I",
                                         header_folder().string()};
   if (kind == SourceKind::kCells) {
-    arguments.insert(arguments.end(), {"-Xclang", "-fincremental-extensions"});
+    // All comments are documentation, as tutti's own.
+    arguments.insert(arguments.end(), {"-Xclang", "-fincremental-extensions", "-fparse-all-comments"});
     // What a cell computes and does not use is no mistake.
     arguments.emplace_back("-Wno-unused-value");
   } else {

@@ -9,7 +9,6 @@
 #include <atomic>
 #include <csetjmp>
 #include <csignal>
-#include <cstring>
 
 #include "tutti/base/interrupt.h"
 
@@ -66,6 +65,8 @@ void on_timer(int, siginfo_t*, void* context) {
   siglongjmp(leave, 1);
 }
 
+std::array<struct sigaction, NSIG> before{};  // by signal
+
 void on_fault(int signal, siginfo_t* info, void* context) {
   const std::uintptr_t at = instruction_of(context);
   if (running.load() && pthread_equal(pthread_self(), main_thread) && is_code(at)) {
@@ -74,14 +75,14 @@ void on_fault(int signal, siginfo_t* info, void* context) {
     instruction = reinterpret_cast<const void*>(at);
     siglongjmp(leave, 1);
   }
-  const char* const name = strsignal(signal);
-  constexpr const char* kText = "\nThe kernel ends: ";
-  [[maybe_unused]] auto written = ::write(STDERR_FILENO, kText, std::strlen(kText));
-  written = ::write(STDERR_FILENO, name, std::strlen(name));
-  written = ::write(STDERR_FILENO, " outside the cell's own code.\n", 30);
-  ::usleep(300'000);  // until it has been read
-  std::signal(signal, SIG_DFL);
-  ::raise(signal);
+  // Somebody else's: whoever handled it before sees it when the instruction is tried again.
+  ::sigaction(signal, &before[static_cast<std::size_t>(signal)], nullptr);
+}
+
+void on_interrupt(int) {
+  // Where patience has an end (a script), a second Ctrl-C ends it now.
+  if (asked.load() && looks_left.load() > 0) ::_exit(130);
+  interrupt_guarded();
 }
 
 // A stack overflow is handled on another stack.
@@ -94,7 +95,8 @@ void install() {
     struct sigaction fault {};
     fault.sa_sigaction = on_fault;
     fault.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER;
-    for (const int signal : {SIGSEGV, SIGBUS, SIGFPE, SIGILL}) ::sigaction(signal, &fault, nullptr);
+    for (const int signal : {SIGSEGV, SIGBUS, SIGFPE, SIGILL})
+      ::sigaction(signal, &fault, &before[static_cast<std::size_t>(signal)]);
     struct sigaction timer {};
     timer.sa_sigaction = on_timer;
     timer.sa_flags = SA_SIGINFO | SA_RESTART;
@@ -102,6 +104,12 @@ void install() {
     return true;
   }();
   (void)done;
+}
+
+void end(const struct sigaction& interrupt_before) {
+  running = false;
+  set_timer(0, 0);
+  ::sigaction(SIGINT, &interrupt_before, nullptr);
 }
 
 }  // namespace
@@ -123,20 +131,22 @@ Guarded run_guarded(const std::function<void()>& function, double patience) {
   looks_left = static_cast<int>(patience * 1e6 / kAgain);
   set_interrupted(false);
   asked = false;
+  struct sigaction interrupt {};
+  struct sigaction interrupt_before {};
+  interrupt.sa_handler = on_interrupt;
+  interrupt.sa_flags = SA_RESTART;
+  ::sigaction(SIGINT, &interrupt, &interrupt_before);
   // Nothing with a destructor stands between here and the jump.
   if (sigsetjmp(leave, /*savemask=*/1) == 0) {
     running = true;
     struct End {
-      ~End() {
-        running = false;
-        set_timer(0, 0);
-      }
-    } end;
+      const struct sigaction& interrupt_before;
+      ~End() { end(interrupt_before); }
+    } end_it{interrupt_before};
     function();
     return {};
   }
-  running = false;
-  set_timer(0, 0);
+  end(interrupt_before);
   return {.end = how, .address = address, .at = instruction};
 }
 

@@ -88,6 +88,7 @@ TEST(Interpreter, ForgetsWhatAnExceptionLeftUnmade) {
   EXPECT_THAT(value("int before = 5;\nint unmade = std::stoi(\"no\");\nint after = 6;"), HasSubstr("std::invalid_argument"));
   EXPECT_EQ(value("before"), "5");
   EXPECT_THAT(value("unmade"), HasSubstr("undeclared"));
+  EXPECT_EQ(value("int unmade = 7;\nunmade"), "7");
 }
 
 TEST(Interpreter, TellsWhatIsDeclaredButNotDefined) {
@@ -104,6 +105,37 @@ TEST(Interpreter, KeepsStaticsConstantsAndThreadLocals) {
   EXPECT_EQ(value("static int s = 4; const int c = 5; thread_local int t = 6; constexpr int e = 7; inline int n = 8;"), "");
   EXPECT_EQ(value("static int sf() { return s; }\nnamespace { int hidden() { return 9; } }"), "");
   EXPECT_EQ(value("const int* pc = &c;\n*pc + sf() + t + e + n + hidden()"), "39");
+}
+
+std::vector<std::string> completions(const std::string& code) {
+  std::vector<std::string> names;
+  for (const Completion& match : cpp().complete(code, code.size()).matches) names.push_back(match.text);
+  return names;
+}
+
+TEST(Interpreter, Completes) {
+  run("struct Point { int first_part; void move_it(int by); };\nPoint point;\nint counter_of_mine = 1;");
+  EXPECT_THAT(completions("counter_of"), testing::ElementsAre("counter_of_mine"));
+  EXPECT_THAT(completions("int x = 1;\npoint.m"), testing::ElementsAre("move_it"));
+  EXPECT_THAT(completions("std::vec"), testing::Contains("vector"));
+  EXPECT_THAT(completions("Sequent"), testing::Contains("Sequential"));
+  const Completions found = cpp().complete("  point.fir", 11);
+  EXPECT_EQ(found.begin, 8u);
+  EXPECT_EQ(found.end, 11u);
+  // Nothing of it stays.
+  EXPECT_EQ(value("counter_of_mine"), "1");
+}
+
+TEST(Interpreter, Inspects) {
+  run("// Twice as much.\nint twice_as(int x) { return 2 * x; }");
+  const auto bundle = cpp().inspect("twice_as", 3, 0);
+  ASSERT_TRUE(bundle);
+  EXPECT_THAT(plain_text(*bundle), HasSubstr("int twice_as(int x)"));
+  EXPECT_THAT(plain_text(*bundle), HasSubstr("Twice as much."));
+  const auto call = cpp().inspect("twice_as(", 9, 0);
+  ASSERT_TRUE(call);
+  EXPECT_THAT(plain_text(*call), HasSubstr("int x"));
+  EXPECT_FALSE(cpp().inspect("no_such_thing", 4, 0));
 }
 
 TEST(Interpreter, IsComplete) {

@@ -32,11 +32,6 @@ constexpr std::size_t kKept = 100;  // scripts, some 100 kB each
 // Seconds for fit() to end a step and write a checkpoint after Ctrl-C; a second one ends the script at once.
 constexpr double kPatience = 10;
 
-void on_interrupt(int) {
-  if (interrupted()) ::_exit(130);
-  interrupt_guarded();
-}
-
 // As a program that its system stops: by the same signal, with the place if it is known.
 [[noreturn]] void fall(const Guarded& guarded) {
   const int signal = guarded.end == GuardedEnd::kArithmetic ? SIGFPE : guarded.end == GuardedEnd::kIllegal ? SIGILL : SIGSEGV;
@@ -128,7 +123,6 @@ int run_script_here(const fs::path& script, const std::vector<std::string>& argu
     }
   }
   check_interrupt();
-  std::signal(SIGINT, on_interrupt);
   Jit& jit = Jit::instance();
   if (const auto missing = jit.missing(object->getMemBufferRef()); !missing.empty())
     fail(script.string(), "declared but not defined: {}.", fmt::join(missing, ", "));
