@@ -60,8 +60,8 @@ fs::path compile(const fs::path& script, const std::string& text) {
   write_file_atomically(source, fmt::format("#line 1 \"{}\"\n{}", script.string(), text));
   std::vector<std::string> command = {compiler};
   command.insert(command.end(), flags.begin(), flags.end());
-  command.insert(command.end(), {"-shared", "-fPIC", "-Wl,-z,defs", "-iquote", whole.parent_path().string(), "-MD", "-MF", rules, "-o", out,
-                                 source, "-L" + library_folder().string(), "-ltutti", "-lfmt"});
+  command.insert(command.end(), {"-shared", "-fPIC", "-Wl,-z,defs", "-iquote", whole.parent_path().string(), "-MD", "-MF",
+                                 rules, "-o", out, source, "-L" + library_folder().string(), "-ltutti", "-lfmt"});
   const ProcessEnd end = Process({.command = command}).wait();
   std::error_code code;
   fs::remove(source, code);
