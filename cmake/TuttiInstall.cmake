@@ -10,14 +10,14 @@ foreach(engine tutti_onednn tutti_torch)
     install(TARGETS ${engine} LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}/tutti)
   endif()
 endforeach()
-# Neither what belongs to plug-ins and instruction sets, nor what only tests include.
 # A package of its own: clang and LLVM are large, and tutti does without them.
 if(TARGET tutti_cpp)
   install(TARGETS tutti_cpp LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}/tutti COMPONENT notebook)
 endif()
+# Neither what belongs to plug-ins and instruction sets, nor what only tests include.
 install(DIRECTORY ${CMAKE_SOURCE_DIR}/tutti DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.h"
-  PATTERN "onednn" EXCLUDE PATTERN "torch" EXCLUDE PATTERN "isa" EXCLUDE PATTERN "jupyter" EXCLUDE PATTERN "notebook/cpp" EXCLUDE PATTERN "fake_*.h" EXCLUDE
-  PATTERN "golden_cases.h" EXCLUDE)
+  PATTERN "onednn" EXCLUDE PATTERN "torch" EXCLUDE PATTERN "isa" EXCLUDE PATTERN "jupyter" EXCLUDE PATTERN "notebook/cpp" EXCLUDE
+  PATTERN "fake_*.h" EXCLUDE PATTERN "golden_cases.h" EXCLUDE)
 install(EXPORT tuttiTargets NAMESPACE tutti:: DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/tutti)
 configure_package_config_file(${CMAKE_SOURCE_DIR}/cmake/tuttiConfig.cmake.in ${CMAKE_BINARY_DIR}/tuttiConfig.cmake
   INSTALL_DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/tutti)
