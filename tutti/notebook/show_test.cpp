@@ -100,6 +100,15 @@ TEST(Show, KeepsTheValueOfACellOnce) {
   ASSERT_TRUE(value);
   EXPECT_EQ(plain_text(*value), "7");
   EXPECT_FALSE(take_shown_value());
+  // The same by the library and by the template.
+  show_value("literal");
+  EXPECT_EQ(plain_text(*take_shown_value()), "\"literal\"");
+  show_value(std::vector<int>{1});
+  EXPECT_EQ(plain_text(*take_shown_value()), "{1}");
+  show_value(Sequential({Input({3}), Dense(2)}));
+  EXPECT_THAT(plain_text(*take_shown_value()), HasSubstr("Total params: 8"));
+  show_value(std::set<int>{1});
+  EXPECT_EQ(plain_text(*take_shown_value()), "{1}");
 }
 
 }  // namespace

@@ -13,7 +13,29 @@ void keep_shown_value(MimeBundle bundle);
 // The last one that was kept, if any, which is then forgotten.
 std::optional<MimeBundle> take_shown_value();
 
-// The interpreter calls this with the expression.
+// The interpreter calls this with the expression. Of the usual types it is compiled in the library: what a cell instantiates,
+// it compiles, which takes a tenth of a second.
+void show_value(bool value);
+void show_value(char value);
+void show_value(int value);
+void show_value(long value);
+void show_value(long long value);
+void show_value(unsigned value);
+void show_value(unsigned long value);
+void show_value(unsigned long long value);
+void show_value(float value);
+void show_value(double value);
+void show_value(const char* value);
+void show_value(const std::string& value);
+void show_value(const std::vector<int>& value);
+void show_value(const std::vector<float>& value);
+void show_value(const std::vector<double>& value);
+void show_value(const std::vector<std::string>& value);
+void show_value(const Tensor& value);
+void show_value(const Dataset& value);
+void show_value(const Model& value);
+void show_value(const Sequential& value);
+void show_value(const History& value);
 template <class T>
 void show_value(const T& value) {
   keep_shown_value(bundle_of(value));
