@@ -11,7 +11,6 @@
 #include "tutti/base/error.h"
 #include "tutti/base/files.h"
 #include "tutti/base/interrupt.h"
-#include "tutti/base/log.h"
 #include "tutti/base/process.h"
 #include "tutti/experiment/experiment.h"
 #include "tutti/kubernetes/cluster_run.h"
@@ -115,7 +114,8 @@ void print_address(Kubectl& kubectl, const LabClusterArguments& arguments, int p
 }
 
 void wait_for(Kubectl& kubectl, const LabClusterArguments& arguments) {
-  wait_for_lab(kubectl, arguments.name, arguments.wait, [](const std::string& reason) { log_info("waiting: {}", reason); });
+  wait_for_lab(kubectl, arguments.name, arguments.wait,
+               [](const std::string& reason) { print(fmt::format("waiting: {}\n", reason)); });
 }
 
 }  // namespace

@@ -67,13 +67,15 @@ void check_reply(const KubectlReply& reply, const std::string& name, const char*
   if (!reply.ok()) fail("lab", "{}: {}", what, reply.complaint());
 }
 
-// The newest of its Pods; nothing if it has none.
+// The newest of its Pods, but for those that are ending; nothing if it has none.
 std::optional<Answer> newest_pod(Kubectl& kubectl, const std::string& name) {
   const Answer pods = get(kubectl, name, {"pods", pods_of(name)});
   const Answer* newest = nullptr;
-  for (const Answer& pod : pods.at("items"))
-    if (!newest || text_at(pod, "/metadata/creationTimestamp") >= text_at(*newest, "/metadata/creationTimestamp"))
-      newest = &pod;
+  const auto made = [](const Answer& pod) { return text_at(pod, "/metadata/creationTimestamp"); };
+  for (const Answer& pod : pods.at("items")) {
+    const bool ends = !text_at(pod, "/metadata/deletionTimestamp").empty();
+    if (!ends && (!newest || made(pod) >= made(*newest))) newest = &pod;
+  }
   return newest ? std::optional(*newest) : std::nullopt;
 }
 
@@ -85,7 +87,11 @@ std::string reason_of(Kubectl& kubectl, const Answer& pod) {
     std::string line = last.substr(0, last.find_last_not_of('\n') + 1);
     return "it ended: " + line.substr(line.rfind('\n') + 1);
   }
-  return pod_of_name(kubectl, text_at(pod, "/metadata/name")).reason;
+  try {
+    return pod_of_name(kubectl, text_at(pod, "/metadata/name")).reason;
+  } catch (const Error&) {
+    return "";  // it went since it was listed, as the Pods of earlier revisions do
+  }
 }
 
 fs::path forward_file(const KubectlOptions& place, const std::string& name) {
@@ -137,8 +143,8 @@ void wait_for_lab(Kubectl& kubectl, const std::string& name, double patience,
     const std::string reason = pod ? reason_of(kubectl, *pod) : reply.complaint();
     if (!reason.empty() && reason != said) say(said = reason);
     if (Clock::now() - begin > std::chrono::duration<double>(patience))
-      fail("lab", "{} is not ready after {:.0f} s: {} It may still become so: tutti lab status --on kubernetes.", name,
-           patience, said.empty() ? "nobody says why." : said);
+      fail("lab", "{} is not ready after {:.0f} s: {}. It may still become so: tutti lab status --on kubernetes.", name,
+           patience, said.empty() ? "nobody says why" : said);
   }
 }
 

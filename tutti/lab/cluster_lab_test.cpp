@@ -137,6 +137,15 @@ TEST(ClusterLab, WaitingSaysWhy) {
   EXPECT_EQ(error_of([&] { wait_for_lab(kubectl, "ml", 0, [](const std::string&) {}); }), "");
 }
 
+TEST(ClusterLab, APodThatGoesWhileItIsLookedAt) {
+  FakeKubectl kubectl;
+  kubectl.replies["rollout status"] = {.code = 1, .out = "", .err = "error: timed out waiting for the condition\n"};
+  kubectl.replies["get pods"] = {.out = R"({"items":[{"metadata":{"name":"ml-1"}}]})"};
+  kubectl.replies["get pod ml-1"] = kNotFound;
+  EXPECT_THAT(error_of([&] { wait_for_lab(kubectl, "ml", 0, [](const std::string&) {}); }),
+              HasSubstr("is not ready after 0 s"));
+}
+
 TEST(ClusterLab, Token) {
   FakeKubectl kubectl;
   kubectl.replies["get secret"] = {.out = "5ec2e7"};

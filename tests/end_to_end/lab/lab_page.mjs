@@ -14,9 +14,11 @@ export class LabPage {
     this.pictures = 0;
   }
 
-  // Opens the lab with its token and waits until it has drawn itself.
+  // Opens the lab with its token, as the address that `tutti lab up` prints, and then an empty workspace. Waits for the launcher.
   async open(url, token, seconds = 40) {
-    await this.page.goto(`${url}/lab?reset&token=${token}`, { waitUntil: 'load', timeout: seconds * 1000 });
+    await this.page.goto(`${url}/lab?token=${token}`, { waitUntil: 'domcontentloaded', timeout: seconds * 1000 });
+    if (this.page.url().includes(token)) throw new StepError(`the token is still in the address ${this.page.url()}`);
+    await this.page.goto(`${url}/lab/workspaces/driver?reset`, { waitUntil: 'load', timeout: seconds * 1000 });
     await this.wait('the launcher', () => document.querySelector('.jp-Launcher .jp-LauncherCard') !== null, [], seconds);
   }
 
