@@ -122,7 +122,7 @@ const steps = {
     await lab.dialog('Kernel Restarting', 90);
     await lab.picture('crash-dialog');
     await lab.accept();
-    await lab.waitForKernel(90);
+    await lab.waitForRestart(90);
     await runCell(lab, after);
     await lab.picture('restarted');
   },

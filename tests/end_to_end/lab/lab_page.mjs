@@ -81,7 +81,7 @@ export class LabPage {
   }
 
   // `fresh`: of a notebook that was just opened, whose indicator says idle before it has a kernel at all; what is started then is
-  // lost. After a crash it is the other way round: JupyterLab 3 knows no status until the kernel says something.
+  // lost.
   async waitForKernel(seconds = 60, fresh = false) {
     await this.wait('an idle kernel', (selector, fresh) => {
       const indicator = document.querySelector(`${selector} .jp-Notebook-ExecutionIndicator`);
@@ -89,6 +89,16 @@ export class LabPage {
       const started = !fresh || context === undefined || (context.isReady && context.session?.kernel?.status === 'idle');
       return indicator !== null && indicator.dataset.status === 'idle' && started;
     }, [kNotebook, fresh], seconds);
+  }
+
+  // After a crash the page knows no status until the kernel says something: the server is asked.
+  async waitForRestart(seconds = 60) {
+    await this.wait('a kernel that was started again', async () => {
+      const { baseUrl } = JSON.parse(document.getElementById('jupyter-config-data').textContent);
+      const kernels = await (await fetch(`${baseUrl}api/kernels`)).json();
+      return kernels.length > 0 && kernels.every(kernel => kernel.connections > 0 && kernel.execution_state !== 'dead');
+    }, [], seconds);
+    await new Promise(resolve => setTimeout(resolve, 1000));
   }
 
   async cellCount() {
