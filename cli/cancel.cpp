@@ -1,12 +1,37 @@
+#include <algorithm>
 #include <memory>
+
+#include <fmt/format.h>
 
 #include "cli/commands.h"
 #include "cli/common.h"
 #include "tutti/base/interrupt.h"
 #include "tutti/experiment/run_members.h"
+#include "tutti/kubernetes/cluster_file.h"
 #include "tutti/kubernetes/cluster_run.h"
 
 namespace tutti::cli {
+namespace {
+
+// False if nobody trained. The run is asked to stop even then: a runner may be between two members. The next resume forgets it.
+bool stop_here(const RunFolder& run, const std::vector<std::string>& members) {
+  const bool trained =
+      std::ranges::any_of(members, [&](const std::string& name) { return is_being_trained(run.member(name).status()); });
+  request_cancel(run);
+  if (trained) wait_until_stopped(run, members);
+  return trained;
+}
+
+// False if there was no Job that still had something to do.
+bool stop_in_cluster(const RunFolder& run, const std::vector<std::string>& members, const KubectlOptions& options) {
+  const auto kubectl = make_kubectl(options);
+  request_cancel(run);  // Pods that see it end even if the cluster does not answer
+  const bool ran = std::ranges::any_of(member_pods(*kubectl, run, members), is_active);
+  remove_jobs(*kubectl, run);
+  return ran;
+}
+
+}  // namespace
 
 void add_cancel(Command& program, int& code) {
   auto arguments = std::make_shared<RunArguments>();
@@ -16,28 +41,11 @@ void add_cancel(Command& program, int& code) {
   command.on_run([arguments, &code] {
     handle_interrupts();
     const RunFolder run = arguments->find();
-    const std::vector<std::string> members = arguments->members();
-    std::size_t training = 0;
-    for (const std::string& name : members) training += is_being_trained(run.member(name).status());
-    if (const auto cluster = cluster_of(run)) {
-      const auto kubectl = make_kubectl(cluster->kubectl);
-      request_cancel(run);  // Pods that see it end even if the cluster does not answer
-      std::size_t active = 0;
-      for (const MemberPod& pod : member_pods(*kubectl, run, members)) active += is_active(pod);
-      remove_jobs(*kubectl, run);
-      print(active == 0 ? "nothing of " + run.path().string() + " is running\n"
-                        : "stopped " + run.path().string() + "\nGo on with: tutti resume " + run.path().string() + "\n");
-      code = kOk;
-      return;
-    }
-    // Asked for even if nobody trains at this instant: a runner may be between two members. The next resume forgets it.
-    request_cancel(run);
-    if (training == 0) {
-      print("nothing of " + run.path().string() + " is running\n");
-    } else {
-      wait_until_stopped(run, members);
-      print("stopped " + run.path().string() + "\nGo on with: tutti resume " + run.path().string() + "\n");
-    }
+    const auto cluster = cluster_of(run);
+    const bool ran =
+        cluster ? stop_in_cluster(run, arguments->members(), cluster->kubectl) : stop_here(run, arguments->members());
+    print(ran ? fmt::format("stopped {0}\nGo on with: tutti resume {0}\n", run.path().string())
+              : fmt::format("nothing of {} is running\n", run.path().string()));
     code = kOk;
   });
 }

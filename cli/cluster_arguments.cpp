@@ -5,7 +5,7 @@
 #include "tutti/base/log.h"
 #include "tutti/data/datasets.h"
 #include "tutti/experiment/experiment.h"
-#include "tutti/kubernetes/cluster_run.h"
+#include "tutti/kubernetes/cluster_file.h"
 #include "tutti/kubernetes/owner.h"
 
 namespace fs = std::filesystem;

@@ -25,6 +25,8 @@ void add_verify(Command& program, int& code);
 void add_compare(Command& program, int& code);
 void add_member(Command& program, int& code);  // hidden: what a runner starts
 void add_pod(Command& program, int& code);     // hidden: what a Job starts, and `fire`, what a CronJob starts
+void add_run(Command& program, int& code);
+void add_kernel(Command& program, int& code);
 void add_schedule(Command& program, int& code);
 void add_resume(Command& program, int& code);
 void add_cancel(Command& program, int& code);

@@ -13,7 +13,7 @@
 #include "cli/common.h"
 #include "tutti/base/error.h"
 #include "tutti/base/interrupt.h"
-#include "tutti/kubernetes/cluster_run.h"
+#include "tutti/kubernetes/cluster_file.h"
 
 namespace tutti::cli {
 namespace {

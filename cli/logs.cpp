@@ -103,12 +103,8 @@ void add_logs(Command& program, int& code) {
     const RunFolder run = arguments->run.find();
     const std::vector<std::string> all = arguments->run.members();
     for (const std::string& name : arguments->members)
-      if (std::find(all.begin(), all.end(), name) == all.end()) {
-        const std::string nearest = nearest_name(name, all);
-        fail("logs", "{} has no member '{}'. {}", run.path().string(), name,
-             nearest.empty() ? fmt::format("Expected one of {}.", fmt::join(all, ", "))
-                             : fmt::format("Did you mean '{}'?", nearest));
-      }
+      if (std::find(all.begin(), all.end(), name) == all.end())
+        fail("logs", "{} has no member '{}'. {}", run.path().string(), name, hint(name, all));
     std::vector<LogReader> readers = readers_of(run, arguments->members.empty() ? all : arguments->members);
     for (LogReader& reader : readers) reader.print_new();
     if (arguments->follow) {

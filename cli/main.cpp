@@ -8,6 +8,7 @@
 #include <CLI/CLI.hpp>
 
 #include "cli/commands.h"
+#include "cli/run.h"
 #include "tutti/base/error.h"
 #include "tutti/base/names.h"
 
@@ -97,6 +98,8 @@ void add_commands(Command program, int& code) {
   add_predict(program, code);
   add_summary(program, code);
   add_graph(program, code);
+  add_run(program, code);
+  add_kernel(program, code);
   add_engines(program, code);
   add_data(program, code);
   add_lab(program, code);
@@ -117,7 +120,10 @@ int run(int argc, char** argv) {
   app.get_formatter()->column_width(32);
   add_commands(Command(app), code);
   try {
-    app.parse(argc, argv);
+    if (const auto ended = run_script_command(argc, argv))
+      code = *ended;
+    else
+      app.parse(argc, argv);
   } catch (const CLI::CallForHelp&) {
     std::fputs(app.help().c_str(), stdout);  // of the subcommand that was named
   } catch (const CLI::CallForVersion& version) {

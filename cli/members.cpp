@@ -14,6 +14,7 @@
 #include "tutti/experiment/experiment.h"
 #include "tutti/experiment/local_runner.h"
 #include "tutti/experiment/run_members.h"
+#include "tutti/kubernetes/cluster_file.h"
 #include "tutti/kubernetes/cluster_run.h"
 #include "tutti/kubernetes/kubernetes_runner.h"
 #include "tutti/report/finish.h"

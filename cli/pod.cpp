@@ -56,10 +56,7 @@ void add_pod(Command& program, int& code) {
   pod.on_run([arguments, &code] {
     handle_interrupts();
     const RunFolder folder(arguments->folder);
-    std::error_code missing;
-    if (!std::filesystem::exists(folder.spec(), missing))
-      fail("pod", "there is no run {} here. Expected the volume of this Pod to be the one that holds the store.",
-           arguments->folder.string());
+    check_volume(folder);
     if (arguments->index == !arguments->member.empty()) fail("pod", "expected MEMBER or --index.");
     code = run(folder, {arguments->index ? member_of_index(folder) : arguments->member});
   });

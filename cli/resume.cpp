@@ -5,6 +5,7 @@
 #include "cli/members.h"
 #include "tutti/base/interrupt.h"
 #include "tutti/experiment/experiment.h"
+#include "tutti/kubernetes/cluster_file.h"
 #include "tutti/kubernetes/cluster_run.h"
 #include "tutti/kubernetes/manifest.h"
 

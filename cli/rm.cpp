@@ -4,6 +4,7 @@
 #include "cli/common.h"
 #include "tutti/base/error.h"
 #include "tutti/experiment/experiment.h"
+#include "tutti/kubernetes/cluster_file.h"
 #include "tutti/kubernetes/cluster_run.h"
 #include "tutti/report/standing.h"
 

@@ -5,6 +5,8 @@
 
 #include "tutti/base/error.h"
 #include "tutti/base/log.h"
+#include "tutti/kubernetes/cluster_file.h"
+#include "tutti/kubernetes/cluster_run.h"
 
 namespace tutti::cli {
 

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "tutti/experiment/store.h"
-#include "tutti/kubernetes/cluster_run.h"
+#include "tutti/kubernetes/member_pods.h"
 
 namespace tutti::cli {
 
@@ -16,7 +16,6 @@ class RunView {
   // Asks the cluster, if there is one. One that does not answer is told once, on standard error; the store is then all there
   // is.
   void look();
-  const RunFolder& run() const { return run_; }
   const std::vector<std::string>& members() const { return members_; }
   MemberStatus status(const std::string& member) const;
   // True while the member is trained, or will be without anybody doing something.

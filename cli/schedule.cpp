@@ -8,6 +8,7 @@
 #include "cli/spec_arguments.h"
 #include "tutti/base/error.h"
 #include "tutti/experiment/experiment.h"
+#include "tutti/kubernetes/cluster_file.h"
 #include "tutti/kubernetes/cluster_run.h"
 #include "tutti/kubernetes/cron_job.h"
 

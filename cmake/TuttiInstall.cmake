@@ -10,8 +10,14 @@ foreach(engine tutti_onednn tutti_torch)
     install(TARGETS ${engine} LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}/tutti)
   endif()
 endforeach()
+# Neither what belongs to plug-ins and instruction sets, nor what only tests include.
+# A package of its own: clang and LLVM are large, and tutti does without them.
+if(TARGET tutti_cpp)
+  install(TARGETS tutti_cpp LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}/tutti COMPONENT notebook)
+endif()
 install(DIRECTORY ${CMAKE_SOURCE_DIR}/tutti DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.h"
-  PATTERN "onednn" EXCLUDE PATTERN "torch" EXCLUDE PATTERN "isa" EXCLUDE)
+  PATTERN "onednn" EXCLUDE PATTERN "torch" EXCLUDE PATTERN "isa" EXCLUDE PATTERN "jupyter" EXCLUDE PATTERN "notebook/cpp" EXCLUDE PATTERN "fake_*.h" EXCLUDE
+  PATTERN "golden_cases.h" EXCLUDE)
 # What `tutti lab build` makes its image of.
 install(DIRECTORY ${CMAKE_SOURCE_DIR}/deploy/lab DESTINATION ${CMAKE_INSTALL_DATADIR}/tutti USE_SOURCE_PERMISSIONS
   PATTERN node_modules EXCLUDE PATTERN generated EXCLUDE)
@@ -24,6 +30,13 @@ install(FILES ${CMAKE_BINARY_DIR}/tuttiConfig.cmake ${CMAKE_BINARY_DIR}/tuttiCon
 
 set(CPACK_GENERATOR DEB)
 set(CPACK_PACKAGE_NAME tutti)
+set(CPACK_DEB_COMPONENT_INSTALL ON)
+set(CPACK_DEBIAN_UNSPECIFIED_PACKAGE_NAME tutti)
+set(CPACK_DEBIAN_NOTEBOOK_PACKAGE_NAME tutti-notebook)
+set(CPACK_COMPONENT_NOTEBOOK_DESCRIPTION "C++ scripts and Jupyter notebooks: tutti run, tutti kernel")
+# Beside the libraries that it links to: the headers that every script and cell is compiled with.
+set(CPACK_DEBIAN_NOTEBOOK_PACKAGE_DEPENDS
+  "tutti (= ${PROJECT_VERSION}), libclang-common-19-dev, libstdc++-12-dev, libc6-dev, libfmt-dev")
 set(CPACK_PACKAGE_CONTACT "the tutti authors <tutti@example.invalid>")
 set(CPACK_PACKAGE_DESCRIPTION_SUMMARY ${PROJECT_DESCRIPTION})
 set(CPACK_RESOURCE_FILE_LICENSE ${CMAKE_SOURCE_DIR}/LICENSE)

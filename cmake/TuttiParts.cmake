@@ -1,8 +1,8 @@
-# tutti_glob(OUT FOLDER): the sources of a part, its tests and plug-ins left out.
+# tutti_glob(OUT FOLDER): the sources of a part, its tests, plug-ins and the notebook kernel left out.
 function(tutti_glob out folder)
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${folder}/*.cpp)
   list(FILTER sources EXCLUDE REGEX "_test\\.cpp$")
-  list(FILTER sources EXCLUDE REGEX "/engines/(onednn|torch)/")
+  list(FILTER sources EXCLUDE REGEX "/engines/(onednn|torch)/|/notebook/(cpp|jupyter)/")
   set(${out} ${sources} PARENT_SCOPE)
 endfunction()
 
@@ -10,10 +10,20 @@ endfunction()
 function(tutti_add_unit_tests)
   foreach(part ${TUTTI_PARTS})
     file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tutti/${part}/*_test.cpp)
+    # These have test programs of their own.
+    list(FILTER sources EXCLUDE REGEX "/notebook/(jupyter|cpp)/")
     if(sources)
       tutti_add_test(test_${part} ${sources})
     endif()
   endforeach()
+  if(TARGET tutti_cpp_objects)
+    file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tutti/notebook/cpp/*_test.cpp)
+    tutti_test_program(test_cpp ${sources})
+    target_link_libraries(test_cpp PRIVATE tutti_cpp_objects GTest::gtest_main)
+    # One entry for all of them: a process of its own would start a compiler for each.
+    add_test(NAME cpp COMMAND test_cpp --gtest_brief=1)
+    set_tests_properties(cpp PROPERTIES TIMEOUT 300 ENVIRONMENT XDG_CACHE_HOME=${CMAKE_BINARY_DIR}/cache)
+  endif()
 endfunction()
 
 # tutti_test_program(NAME SOURCES...): a GoogleTest program; all of them share one precompiled header.

@@ -8,3 +8,4 @@
 #include "tutti/nn/callbacks.h"
 #include "tutti/nn/layers.h"
 #include "tutti/nn/model.h"
+#include "tutti/notebook/show.h"

@@ -1,7 +1,6 @@
 // The program as its user sees it: arguments, output, exit codes, files.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -14,6 +13,9 @@
 
 #include <nlohmann/json.hpp>
 
+#include "tests/end_to_end/shell.h"
+#include "tests/temporary_folder.h"
+#include "tests/tiny_model.h"
 #include "tutti/base/files.h"
 #include "tutti/data/npy.h"
 
@@ -27,51 +29,21 @@ using testing::HasSubstr;
 using testing::Not;
 using testing::StartsWith;
 
-const std::string kProgram = TUTTI_BINARY_DIR "/bin/tutti";
-
-struct Result {
-  int code = -1;
-  std::string out, err;
-};
-
-class Cli : public testing::Test {
+class Cli : public FolderTest {
  protected:
   void SetUp() override {
-    if (!fs::exists(kProgram)) GTEST_SKIP() << kProgram << " is not built";
-    folder_ = fs::temp_directory_path() /
-              (std::string("tutti_cli_test_") + testing::UnitTest::GetInstance()->current_test_info()->name());
-    fs::remove_all(folder_);
-    fs::create_directories(folder_);
+    if (!fs::exists(kTutti)) GTEST_SKIP() << kTutti << " is not built";
   }
-  void TearDown() override { fs::remove_all(folder_); }
 
   // Runs a shell command in the test's folder, in which `tutti` is the program.
-  Result shell(const std::string& command) const {
-    const std::string full = "cd '" + folder_.string() + "' && export XDG_CACHE_HOME=$PWD && tutti() { '" + kProgram +
-                             "' \"$@\"; } && { " + command + " ; } >out.txt 2>err.txt";
-    const int status = std::system(("bash -c " + quoted(full)).c_str());
-    return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, read_file(folder_ / "out.txt"), read_file(folder_ / "err.txt")};
-  }
-  static std::string quoted(const std::string& text) {
-    std::string result = "'";
-    for (const char c : text) result += c == '\'' ? std::string("'\\''") : std::string(1, c);
-    return result + "'";
-  }
+  Result shell(const std::string& command) const { return run_shell(folder_, command); }
   void write_experiment(const std::string& members, const std::string& fit) const {
-    write_file_atomically(folder_ / "model.yaml", R"(
-layers:
-  - Input: [32, 32, 3]
-  - Rescaling: 1/255
-  - AveragePooling2D: [4, 4]
-  - Flatten
-  - Dense: {units: 10, activation: softmax}
-)");
+    write_file_atomically(folder_ / "model.yaml", kTinyModel);
     write_file_atomically(
         folder_ / "tiny.yaml",
         "model: model.yaml\ndata: {name: shapes, limit: 400, validation: 0.25, test_limit: 50, holdout: 6}\nfit: " + fit +
             "\nmembers: " + members + "\n");
   }
-  fs::path folder_;
 };
 
 std::size_t lines(const std::string& text) { return static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n')); }
@@ -232,7 +204,7 @@ TEST_F(Cli, AMisspeltEngineIsRefusedBeforeAnythingStarts) {
 
 TEST_F(Cli, AnInterruptSavesEveryMember) {
   write_experiment("{engine: [native], seed: [1, 2]}", "{epochs: 100000}");
-  const Result result = shell("'" + kProgram +
+  const Result result = shell("'" + kTutti +
                               "' train tiny.yaml --run r & pid=$!; "
                               "for i in $(seq 200); do grep -q '\"epoch\": [1-9]' runs/tiny/r/members/*-1/status.json && "
                               "grep -q '\"epoch\": [1-9]' runs/tiny/r/members/*-2/status.json && break; sleep 0.1; done "
@@ -247,7 +219,7 @@ TEST_F(Cli, AnInterruptSavesEveryMember) {
 
 TEST_F(Cli, ARunIsFollowedCancelledAndRemoved) {
   write_experiment("{engine: [native], seed: [1, 2]}", "{epochs: 100000}");
-  const Result result = shell("'" + kProgram +
+  const Result result = shell("'" + kTutti +
                               "' train tiny.yaml --run r > train.txt & pid=$!; "
                               "for i in $(seq 200); do grep -qs '\"epoch\": [1-9]' runs/tiny/r/members/*-1/status.json && "
                               "grep -qs '\"epoch\": [1-9]' runs/tiny/r/members/*-2/status.json && break; sleep 0.1; done; "

@@ -12,6 +12,8 @@
 #include <thread>
 #include <vector>
 
+#include "tests/end_to_end/shell.h"
+#include "tests/temporary_folder.h"
 #include "tutti/base/files.h"
 #include "tutti/base/philox.h"
 #include "tutti/engines/engines.h"
@@ -22,8 +24,6 @@ namespace fs = std::filesystem;
 
 namespace tutti {
 namespace {
-
-const std::string kProgram = TUTTI_BINARY_DIR "/bin/tutti";
 
 constexpr const char* kModel = R"(
 layers:
@@ -50,12 +50,10 @@ fit:
   reduce_lr: {monitor: val_loss, patience: 1}
 )";
 
-class Kill : public testing::Test {
+class Kill : public FolderTest {
  protected:
   void SetUp() override {
-    if (!fs::exists(kProgram)) GTEST_SKIP() << kProgram << " is not built";
-    folder_ = fs::temp_directory_path() / "tutti_kill_test";
-    fs::remove_all(folder_);
+    if (!fs::exists(kTutti)) GTEST_SKIP() << kTutti << " is not built";
     write_file_atomically(folder_ / "model.yaml", kModel);
     std::string engines;
     for (const EngineInfo& info : list_engines()) {
@@ -65,16 +63,15 @@ class Kill : public testing::Test {
     }
     write_file_atomically(folder_ / "killed.yaml", kSpec + ("members: {engine: [" + engines + "], seed: [1]}\n"));
   }
-  void TearDown() override { fs::remove_all(folder_); }
 
   pid_t start(const std::vector<std::string>& arguments) const {
     const pid_t pid = ::fork();
     if (pid != 0) return pid;
-    std::vector<char*> argv{const_cast<char*>(kProgram.c_str())};
+    std::vector<char*> argv{const_cast<char*>(kTutti.c_str())};
     for (const std::string& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
     argv.push_back(nullptr);
     if (::chdir(folder_.c_str()) != 0 || !::freopen("out.txt", "a", stdout) || !::freopen("out.txt", "a", stderr)) ::_exit(126);
-    ::execv(kProgram.c_str(), argv.data());
+    ::execv(kTutti.c_str(), argv.data());
     ::_exit(127);
   }
   int finish(pid_t pid) const {
@@ -87,7 +84,6 @@ class Kill : public testing::Test {
     return RunFolder(folder_ / "runs" / "killed" / run).member(name);
   }
 
-  fs::path folder_;
   std::vector<std::string> members_;  // one of every engine that is here
 };
 

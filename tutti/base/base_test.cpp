@@ -5,6 +5,7 @@
 #include <stdexcept>
 #include <vector>
 
+#include "tests/temporary_folder.h"
 #include "tutti/base/base64.h"
 #include "tutti/base/error.h"
 #include "tutti/base/files.h"
@@ -62,15 +63,19 @@ TEST(ParallelFor, RethrowsAndRunsNestedLoops) {
 }
 
 TEST(Files, AreWholeOrAbsent) {
-  const auto folder = std::filesystem::temp_directory_path() / "tutti_files_test";
-  std::filesystem::remove_all(folder);
+  const TemporaryFolder temporary;
+  const std::filesystem::path& folder = temporary.path();
   write_file_atomically(folder / "a" / "b.txt", "old");
   EXPECT_THROW(write_atomically(folder / "a" / "b.txt", [](const auto&) { fail("test", "disk full"); }), Error);
   EXPECT_EQ(read_file(folder / "a" / "b.txt"), "old");
   EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder / "a"), {}), 1);
+  EXPECT_FALSE(create_file_atomically(folder / "a" / "b.txt", "new"));
+  EXPECT_EQ(read_file(folder / "a" / "b.txt"), "old");
+  EXPECT_TRUE(create_file_atomically(folder / "a" / "c.txt", "new"));
+  EXPECT_EQ(read_file(folder / "a" / "c.txt"), "new");
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder / "a"), {}), 2);
   EXPECT_THROW(read_file(folder / "missing"), Error);
   EXPECT_THROW(read_file(folder), Error);
-  std::filesystem::remove_all(folder);
 }
 
 // The vectors of RFC 4648, section 10.

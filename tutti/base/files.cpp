@@ -3,10 +3,9 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include <climits>
-
 #include <atomic>
 #include <cerrno>
+#include <climits>
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
@@ -26,6 +25,39 @@ void sync_path(const fs::path& path, int flags) {
   ::close(fd);
   // Some file systems refuse fsync on a folder (EINVAL); a full disk is the error that matters.
   if (result != 0 && error != EINVAL) fail("write_file", "cannot flush {}: {}.", path.string(), std::strerror(error));
+}
+
+using PathAction = std::function<void(const fs::path& aside)>;
+
+// `write`s a file beside `path`; once it is on the disk, `publish` gives it its name.
+void write_aside(const fs::path& path, const PathAction& write, const PathAction& publish) {
+  std::error_code code;
+  const fs::path folder = path.has_parent_path() ? path.parent_path() : fs::path(".");
+  fs::create_directories(folder, code);
+  if (code) fail("write_file", "cannot create folder {}: {}.", folder.string(), code.message());
+  // Unique in this process, among processes and among machines: in containers every process may be number 1. The extension
+  // stays last for writers that look at it.
+  static std::atomic<unsigned> serial{0};
+  const fs::path aside = folder / fmt::format(".{}.{}.{}.{}{}", path.stem().string(), host_name(), ::getpid(), serial++,
+                                              path.extension().string());
+  try {
+    write(aside);
+    sync_path(aside, O_RDONLY);
+    publish(aside);
+    sync_path(folder, O_RDONLY | O_DIRECTORY);
+  } catch (...) {
+    fs::remove(aside, code);
+    throw;
+  }
+}
+
+PathAction writer_of(const fs::path& path, std::string_view content) {
+  return [&path, content](const fs::path& aside) {
+    std::ofstream file(aside, std::ios::binary);
+    file.write(content.data(), static_cast<std::streamsize>(content.size()));
+    file.close();
+    if (!file) fail("write_file", "cannot write {}: {}.", path.string(), std::strerror(errno));
+  };
 }
 
 }  // namespace
@@ -51,34 +83,24 @@ std::string host_name() {
 }
 
 void write_atomically(const fs::path& path, const std::function<void(const fs::path&)>& write) {
-  std::error_code code;
-  const fs::path folder = path.has_parent_path() ? path.parent_path() : fs::path(".");
-  fs::create_directories(folder, code);
-  if (code) fail("write_file", "cannot create folder {}: {}.", folder.string(), code.message());
-  // Unique in this process, among processes and among machines: in containers every process may be number 1. The extension
-  // stays last for writers that look at it.
-  static std::atomic<unsigned> serial{0};
-  const fs::path aside = folder / fmt::format(".{}.{}.{}.{}{}", path.stem().string(), host_name(), ::getpid(), serial++,
-                                              path.extension().string());
-  try {
-    write(aside);
-    sync_path(aside, O_RDONLY);
+  write_aside(path, write, [&](const fs::path& aside) {
+    std::error_code code;
     fs::rename(aside, path, code);
     if (code) fail("write_file", "cannot write {}: {}.", path.string(), code.message());
-    sync_path(folder, O_RDONLY | O_DIRECTORY);
-  } catch (...) {
-    fs::remove(aside, code);
-    throw;
-  }
+  });
 }
 
-void write_file_atomically(const fs::path& path, std::string_view content) {
-  write_atomically(path, [&](const fs::path& aside) {
-    std::ofstream file(aside, std::ios::binary);
-    file.write(content.data(), static_cast<std::streamsize>(content.size()));
-    file.close();
-    if (!file) fail("write_file", "cannot write {}: {}.", path.string(), std::strerror(errno));
+void write_file_atomically(const fs::path& path, std::string_view content) { write_atomically(path, writer_of(path, content)); }
+
+bool create_file_atomically(const fs::path& path, std::string_view content) {
+  bool made = false;
+  write_aside(path, writer_of(path, content), [&](const fs::path& aside) {
+    made = ::link(aside.c_str(), path.c_str()) == 0;
+    if (!made && errno != EEXIST) fail("write_file", "cannot write {}: {}.", path.string(), std::strerror(errno));
+    std::error_code code;
+    fs::remove(aside, code);
   });
+  return made;
 }
 
 fs::path cache_dir() {

@@ -15,7 +15,10 @@ std::string read_file(const std::filesystem::path& path, std::size_t max_bytes =
 // Creates parent folders. Error (disk full, no permission) leaves the old file as it was.
 void write_file_atomically(const std::filesystem::path& path, std::string_view content);
 
-// The same for a writer that wants a file name (HDF5, gnuplot): write(temporary path), then flush and rename.
+// The same, unless there is a file of this name, which then stays: false. Of several processes one makes it, also on NFS.
+bool create_file_atomically(const std::filesystem::path& path, std::string_view content);
+
+// As write_file_atomically() for a writer that wants a file name (HDF5, gnuplot): write(temporary path), then flush and rename.
 void write_atomically(const std::filesystem::path& path, const std::function<void(const std::filesystem::path&)>& write);
 
 // $XDG_CACHE_HOME/tutti or ~/.cache/tutti; not created.

@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <numeric>
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
 namespace tutti {
 namespace {
 
@@ -37,6 +40,12 @@ std::string nearest_name(std::string_view name, const std::vector<std::string>& 
     }
   }
   return best;
+}
+
+std::string hint(std::string_view name, const std::vector<std::string>& candidates, std::string_view list) {
+  const std::string nearest = nearest_name(name, candidates);
+  return nearest.empty() ? fmt::format("{} {}.", list, fmt::join(candidates, ", "))
+                         : fmt::format("Did you mean '{}'?", nearest);
 }
 
 }  // namespace tutti

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "tests/temporary_folder.h"
 #include "tutti/base/error.h"
 #include "tutti/base/files.h"
 
@@ -14,16 +15,14 @@ namespace {
 using testing::HasSubstr;
 
 TEST(Process, RunsWithItsEnvironmentInItsFolder) {
-  const fs::path folder = fs::temp_directory_path() / "tutti_process_test";
-  fs::remove_all(folder);
-  fs::create_directories(folder);
+  const TemporaryFolder temporary;
+  const fs::path& folder = temporary.path();
   Process process({.command = {"sh", "-c", "echo $WHO; pwd; echo wrong >&2; cat"},
                    .environment = {{"WHO", "tutti"}},
                    .directory = folder,
                    .output = folder / "log.txt"});
   EXPECT_TRUE(process.wait().ok());
   EXPECT_EQ(read_file(folder / "log.txt"), "tutti\n" + folder.string() + "\nwrong\n");
-  fs::remove_all(folder);
 }
 
 TEST(Process, SaysHowItEnded) {

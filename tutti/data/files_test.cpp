@@ -2,9 +2,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <unistd.h>
-
+#include "tests/message_of.h"
 #include "tests/shared_data.h"
+#include "tests/temporary_folder.h"
 #include "tutti/base/error.h"
 #include "tutti/base/files.h"
 #include "tutti/data/archive.h"
@@ -26,31 +26,13 @@ using ::testing::HasSubstr;
 
 const fs::path kGolden = fs::path(TUTTI_SOURCE_DIR) / "tests" / "golden" / "data";
 
-// A folder of its own for each test, removed at the end.
-class Files : public ::testing::Test {
+class Files : public FolderTest {
  protected:
-  Files() : folder_(fs::temp_directory_path() / fmt::format("tutti_data_{}_{}", ::getpid(), name())) {
-    fs::remove_all(folder_);
-    fs::create_directories(folder_);
-  }
-  ~Files() override { fs::remove_all(folder_); }
-  static std::string name() { return ::testing::UnitTest::GetInstance()->current_test_info()->name(); }
   fs::path write(const std::string& name, const std::string& content) const {
     write_file_atomically(folder_ / name, content);
     return folder_ / name;
   }
-  fs::path folder_;
 };
-
-template <class Function>
-std::string error_of(Function function) {
-  try {
-    function();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
-}
 
 std::vector<int> pixel(const Dataset& data, std::int64_t index) {
   const Tensor x = data.get(index).x;
@@ -80,12 +62,12 @@ TEST_F(Files, FoldersOfImagesAreDataSets) {
   EXPECT_THAT(all.labels().data<std::int32_t>(), ElementsAre(0, 0, 1));
   EXPECT_EQ(none.size(), 0);
   write("b/2.png", encode_png(Tensor({2, 2, 3}, DType::kUInt8)));
-  EXPECT_THAT(error_of([&] { datasets::image_folder(folder_); }), HasSubstr("b/2.png has another size"));
+  EXPECT_THAT(message_of([&] { datasets::image_folder(folder_); }), HasSubstr("b/2.png has another size"));
   write("b/2.png", encode_png(red).substr(0, 40));
-  EXPECT_THAT(error_of([&] { datasets::image_folder(folder_); }), HasSubstr("b/2.png is damaged"));
+  EXPECT_THAT(message_of([&] { datasets::image_folder(folder_); }), HasSubstr("b/2.png is damaged"));
   write("loose.png", encode_png(red));
-  EXPECT_THAT(error_of([&] { datasets::image_folder(folder_); }), HasSubstr("loose.png lies in no class folder"));
-  EXPECT_THAT(error_of([&] { datasets::image_folder(folder_ / "absent"); }), HasSubstr("does not exist"));
+  EXPECT_THAT(message_of([&] { datasets::image_folder(folder_); }), HasSubstr("loose.png lies in no class folder"));
+  EXPECT_THAT(message_of([&] { datasets::image_folder(folder_ / "absent"); }), HasSubstr("does not exist"));
 }
 
 TEST_F(Files, ImagesNeedNoClasses) {
@@ -100,10 +82,10 @@ TEST_F(Files, ImagesNeedNoClasses) {
   EXPECT_FALSE(data.has_labels());
   EXPECT_EQ(pixel(data, 1)[0], 255);
   EXPECT_THAT(datasets::unlabelled_images(folder_ / "z.png").names, ElementsAre("z.png"));
-  EXPECT_THAT(error_of([&] { datasets::unlabelled_images(folder_); }), HasSubstr("z.png has another size than sub/a.png"));
-  EXPECT_THAT(error_of([&] { datasets::unlabelled_images(folder_ / ".hidden/../notes"); }), HasSubstr("does not exist"));
+  EXPECT_THAT(message_of([&] { datasets::unlabelled_images(folder_); }), HasSubstr("z.png has another size than sub/a.png"));
+  EXPECT_THAT(message_of([&] { datasets::unlabelled_images(folder_ / ".hidden/../notes"); }), HasSubstr("does not exist"));
   fs::create_directories(folder_ / "empty");
-  EXPECT_THAT(error_of([&] { datasets::unlabelled_images(folder_ / "empty"); }), HasSubstr("has no .jpg"));
+  EXPECT_THAT(message_of([&] { datasets::unlabelled_images(folder_ / "empty"); }), HasSubstr("has no .jpg"));
 }
 
 TEST_F(Files, DamagedImagesAreErrors) {
@@ -112,8 +94,8 @@ TEST_F(Files, DamagedImagesAreErrors) {
   EXPECT_EQ(decode_image(jpeg, "x").shape(), (Shape{6, 8, 3}));
   for (const std::string& image : {jpeg, png})
     for (std::size_t size = 0; size + 20 < image.size(); size += 7)
-      EXPECT_NE(error_of([&] { decode_image(image.substr(0, size), "x"); }), "no error") << size;
-  EXPECT_THAT(error_of([] { decode_image("GIF89a", "x.gif"); }), HasSubstr("x.gif is neither JPEG nor PNG"));
+      EXPECT_NE(message_of([&] { decode_image(image.substr(0, size), "x"); }), "no error") << size;
+  EXPECT_THAT(message_of([] { decode_image("GIF89a", "x.gif"); }), HasSubstr("x.gif is neither JPEG nor PNG"));
 }
 
 TEST_F(Files, PngsRoundTripAndResize) {
@@ -141,10 +123,10 @@ TEST_F(Files, GzipAndIdx) {
   EXPECT_EQ(digits.shape(), (Shape{2, 2, 3}));
   EXPECT_EQ(digits.data<std::uint8_t>()[11], 11);
   const std::string bytes = read_file(kGolden / "digits-idx3-ubyte.gz");
-  EXPECT_THAT(error_of([&] { read_idx(write("cut.gz", bytes.substr(0, bytes.size() - 9))); }), HasSubstr("cut.gz"));
-  EXPECT_THAT(error_of([] { parse_idx(std::string("\0\0\x08\x01\0\0\0\x05xyz", 11), "labels"); }),
+  EXPECT_THAT(message_of([&] { read_idx(write("cut.gz", bytes.substr(0, bytes.size() - 9))); }), HasSubstr("cut.gz"));
+  EXPECT_THAT(message_of([] { parse_idx(std::string("\0\0\x08\x01\0\0\0\x05xyz", 11), "labels"); }),
               HasSubstr("Expected 5 bytes"));
-  EXPECT_THAT(error_of([] { parse_idx(std::string("\0\0\x0D\x01\0\0\0\0", 8), "x"); }), HasSubstr("not an IDX file"));
+  EXPECT_THAT(message_of([] { parse_idx(std::string("\0\0\x0D\x01\0\0\0\0", 8), "x"); }), HasSubstr("not an IDX file"));
   EXPECT_THROW(parse_idx(std::string("\0\0\x08\x03", 4) + std::string(12, '\xFF'), "x"), Error);
   EXPECT_THROW(read_gzip(kGolden / "digits-idx3-ubyte.gz", 5), Error);
 }
@@ -163,10 +145,10 @@ TEST_F(Files, TarIsReadToItsEnd) {
   // Every truncation and any damage of a header is an Error.
   const std::string tar = read_gzip(kGolden / "files.tar.gz", 1 << 20);
   for (const std::size_t size : {100u, 513u, 4000u, 7000u})
-    EXPECT_THAT(error_of([&] { read(write("cut.tar", tar.substr(0, size))); }), HasSubstr("cut.tar")) << size;
+    EXPECT_THAT(message_of([&] { read(write("cut.tar", tar.substr(0, size))); }), HasSubstr("cut.tar")) << size;
   std::string damaged = tar;
   damaged[0] = 'x';
-  EXPECT_THAT(error_of([&] { read(write("damaged.tar", damaged)); }), HasSubstr("damaged header"));
+  EXPECT_THAT(message_of([&] { read(write("damaged.tar", damaged)); }), HasSubstr("damaged header"));
 }
 
 TEST_F(Files, CifarRecords) {
@@ -185,7 +167,7 @@ TEST_F(Files, CifarRecords) {
   read_cifar_records("\1" + record, {2, 1, 100}, "train.bin", images, labels);
   EXPECT_EQ(labels[0], 7);
   const auto error = [&](const std::string& bytes) {
-    return error_of([&] { read_cifar_records(bytes, {}, "batch.bin", images, labels); });
+    return message_of([&] { read_cifar_records(bytes, {}, "batch.bin", images, labels); });
   };
   EXPECT_THAT(error(record.substr(1)), HasSubstr("batch.bin has a wrong size. Expected 3073 bytes"));
   record[0] = 10;
@@ -199,10 +181,10 @@ TEST_F(Files, PythonBatchesAreReadAsData) {
   EXPECT_EQ(batch.pixels.size(), 6144u);
   EXPECT_EQ(static_cast<unsigned char>(batch.pixels[3072]), 3072 % 251);
   for (std::size_t size = 0; size < bytes.size(); size += 13)
-    EXPECT_NE(error_of([&] { read_python_batch(bytes.substr(0, size), "labels", "x"); }), "no error") << size;
-  EXPECT_THAT(error_of([] { read_python_batch("cos\nsystem\n(U\4true\x85R.", "labels", "evil"); }),
+    EXPECT_NE(message_of([&] { read_python_batch(bytes.substr(0, size), "labels", "x"); }), "no error") << size;
+  EXPECT_THAT(message_of([] { read_python_batch("cos\nsystem\n(U\4true\x85R.", "labels", "evil"); }),
               HasSubstr("never executed"));
-  EXPECT_THAT(error_of([] { read_python_batch("}.", "labels", "x"); }), HasSubstr("no dictionary"));
+  EXPECT_THAT(message_of([] { read_python_batch("}.", "labels", "x"); }), HasSubstr("no dictionary"));
 }
 
 TEST_F(Files, CsvWithAndWithoutHeader) {
@@ -213,7 +195,7 @@ TEST_F(Files, CsvWithAndWithoutHeader) {
   const fs::path plain = write("plain.csv", "2;1.5;3\n0;2.5;4\n");
   EXPECT_THAT(datasets::csv(plain, {.label_column = "0", .separator = ';'}).labels().data<std::int32_t>(), ElementsAre(2, 0));
   EXPECT_THAT(datasets::csv(plain, {.regression = true, .separator = ';'}).targets().data<float>(), ElementsAre(3, 4));
-  const auto error = [&](const std::string& text) { return error_of([&] { datasets::csv(write("bad.csv", text)); }); };
+  const auto error = [&](const std::string& text) { return message_of([&] { datasets::csv(write("bad.csv", text)); }); };
   EXPECT_THAT(error("1,2\n3\n"), HasSubstr("bad.csv line 2: expected 2 columns. Got 1"));
   EXPECT_THAT(error("1,2\n\nx,2\n"), HasSubstr("bad.csv line 3, column 1"));
   EXPECT_THAT(error("1,\"2\n"), HasSubstr("quote is not closed"));
@@ -237,16 +219,16 @@ TEST_F(Files, DownloadsResumeAndAreChecked) {
   EXPECT_EQ(read_file(target / "data.bin"), read_file(source));
 
   const Download wrong{"wrong.bin", std::string(32, '0'), good.urls};
-  EXPECT_THAT(error_of([&] { fetch(wrong, target, false); }), HasSubstr("checksum is wrong"));
+  EXPECT_THAT(message_of([&] { fetch(wrong, target, false); }), HasSubstr("checksum is wrong"));
   EXPECT_FALSE(fs::exists(target / "wrong.bin"));
   const Download absent{"absent.bin", good.md5, {good.urls.front()}};
-  EXPECT_THAT(error_of([&] { fetch(absent, target, false); }), HasSubstr("Put that file into " + target.string()));
+  EXPECT_THAT(message_of([&] { fetch(absent, target, false); }), HasSubstr("Put that file into " + target.string()));
 }
 
 TEST_F(Files, LoadDatasetExplainsWhatItKnows) {
-  EXPECT_THAT(error_of([] { datasets::load_dataset("cifar11"); }),
+  EXPECT_THAT(message_of([] { datasets::load_dataset("cifar11"); }),
               HasSubstr("cifar10, cifar100, mnist, fashion_mnist, shapes"));
-  EXPECT_THAT(error_of([&] { datasets::load_dataset(write("x.txt", "").string()); }), HasSubstr("unknown kind"));
+  EXPECT_THAT(message_of([&] { datasets::load_dataset(write("x.txt", "").string()); }), HasSubstr("unknown kind"));
   EXPECT_EQ(datasets::load_dataset("shapes", {.shapes = {.n_train = 3, .n_test = 1}}).first.size(), 3);
   EXPECT_EQ(datasets::find("shapes"), std::nullopt);
   EXPECT_THROW(datasets::find("cifar11"), Error);
@@ -257,7 +239,7 @@ TEST_F(Files, Cifar10IsFoundAndTruncationIsNamed) {
   write("cifar-10-batches-bin/data_batch_1.bin", std::string(3073, '\0'));
   const datasets::Options here{.dir = folder_, .download = false};
   EXPECT_EQ(datasets::find("cifar10", here), folder_ / "cifar-10-batches-bin");
-  EXPECT_THAT(error_of([&] { datasets::cifar10(here); }), HasSubstr("data_batch_1.bin has a wrong size. Expected 30730000"));
+  EXPECT_THAT(message_of([&] { datasets::cifar10(here); }), HasSubstr("data_batch_1.bin has a wrong size. Expected 30730000"));
 }
 
 TEST_F(Files, MnistIsFoundInItsPlaces) {

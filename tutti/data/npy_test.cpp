@@ -3,8 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <filesystem>
-
+#include "tests/temporary_folder.h"
 #include "tutti/base/error.h"
 
 namespace tutti {
@@ -67,10 +66,10 @@ TEST(Npy, NamesWhatIsWrong) {
 }
 
 TEST(Npy, WritesFiles) {
-  const auto path = std::filesystem::temp_directory_path() / "tutti_npy_test.npy";
+  const TemporaryFolder folder;
+  const auto path = folder.path() / "x.npy";
   write_npy(path, Tensor::of<std::int64_t>({2}, {7, -8}));
   EXPECT_THAT(read_npy(path).data<std::int64_t>(), ElementsAre(7, -8));
-  std::filesystem::remove(path);
 }
 
 }  // namespace

@@ -16,8 +16,7 @@ using Json = nlohmann::json;
 Check check_version(const ServerVersion& version) {
   std::vector<std::string> missing;
   for (const ServerFeature& feature : kServerFeatures)
-    if (!version.at_least(feature.major, feature.minor))
-      missing.push_back(fmt::format("{} ({}.{})", feature.name, feature.major, feature.minor));
+    if (!version.has(feature)) missing.push_back(fmt::format("{} ({}.{})", feature.name, feature.major, feature.minor));
   if (missing.empty()) return {.name = "cluster", .detail = "Kubernetes " + version.text};
   return {.name = "cluster",
           .state = CheckState::kNote,

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstdlib>
 
+#include "tests/temporary_folder.h"
 #include "tutti/base/files.h"
 #include "tutti/kubernetes/fake_kubectl.h"
 
@@ -78,27 +79,20 @@ TEST(Doctor, SaysWhatIsWrongWithACluster) {
 }
 
 // A machine whose programs are scripts and whose /proc and /dev are folders.
-class Machine : public testing::Test {
+class Machine : public FolderTest {
  protected:
   void SetUp() override {
-    folder_ = fs::temp_directory_path() /
-              (std::string("tutti_doctor_test_") + testing::UnitTest::GetInstance()->current_test_info()->name());
-    fs::remove_all(folder_);
     fs::create_directories(folder_ / "bin");
     write_file_atomically(folder_ / "proc/cpuinfo", "model name\t: Tiny CPU\nflags\t\t: fpu sse avx2\n");
     before_ = std::getenv("PATH");
     ::setenv("PATH", (folder_ / "bin").c_str(), 1);
   }
-  void TearDown() override {
-    ::setenv("PATH", before_.c_str(), 1);
-    fs::remove_all(folder_);
-  }
+  void TearDown() override { ::setenv("PATH", before_.c_str(), 1); }
   void write_program(const std::string& name, const std::string& script) const {
     write_file_atomically(folder_ / "bin" / name, "#!/bin/sh\n" + script + "\n");
     fs::permissions(folder_ / "bin" / name, fs::perms::owner_all);
   }
   std::vector<Check> check() const { return check_machine(folder_ / "store", folder_); }
-  fs::path folder_;
   std::string before_;
 };
 

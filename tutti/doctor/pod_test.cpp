@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "tests/temporary_folder.h"
 #include "tutti/doctor/doctor.h"
 #include "tutti/kubernetes/fake_kubectl.h"
 
@@ -17,16 +18,12 @@ using testing::Contains;
 using testing::HasSubstr;
 using testing::StartsWith;
 
-class DoctorPod : public testing::Test {
+class DoctorPod : public FolderTest {
  protected:
   void SetUp() override {
-    store_ = fs::temp_directory_path() /
-             (std::string("tutti_doctor_pod_test_") + testing::UnitTest::GetInstance()->current_test_info()->name());
-    fs::remove_all(store_);
     kubectl_.replies["create"] = {.out = "pod/x created\n"};
     kubectl_.replies["delete pod"] = {};
   }
-  void TearDown() override { fs::remove_all(store_); }
 
   std::vector<Check> check(const std::string& status, const std::string& resources = "{}") {
     kubectl_.replies["get pod"] = {
@@ -41,7 +38,7 @@ class DoctorPod : public testing::Test {
     return found == checks.end() ? Check{.name = "", .detail = "no such check"} : *found;
   }
   FakeKubectl kubectl_;
-  fs::path store_;
+  const fs::path store_ = folder_;
 };
 
 TEST_F(DoctorPod, TellsWhatThePodSaw) {

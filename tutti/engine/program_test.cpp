@@ -7,7 +7,7 @@
 
 #include <fmt/format.h>
 
-#include "tutti/base/error.h"
+#include "tests/message_of.h"
 #include "tutti/engine/engine.h"
 
 namespace tutti {
@@ -86,14 +86,6 @@ class ProgramTest : public testing::Test {
       fetches.push_back({graph_.find_output(outputs[i]).value(), results[i].view()});
     program_->run(fed, fetches);
     return results;
-  }
-  std::string error_of(std::function<void()> action) {
-    try {
-      action();
-    } catch (const Error& error) {
-      return error.what();
-    }
-    return "no error";
   }
   static std::vector<float> values(const Tensor& tensor) {
     const auto data = tensor.data<float>();
@@ -226,7 +218,7 @@ TEST_F(ProgramTest, ProgramsShareVariablesByName) {
 
   graph_ = Graph();
   graph_.variable("w", f32({2}));
-  EXPECT_THAT(error_of([&] { engine_.compile(graph_, training.get()); }),
+  EXPECT_THAT(message_of([&] { engine_.compile(graph_, training.get()); }),
               HasSubstr("[fake] variable w is shared with another type. Expected float32 (1,). Got float32 (2,)."));
 }
 
@@ -238,7 +230,7 @@ class OtherProgram final : public Program {
 
 TEST_F(ProgramTest, OtherProgramsShareNothing) {
   OtherProgram other;
-  EXPECT_THAT(error_of([&] { compile(&other); }), HasSubstr("[fake] variables can not be shared"));
+  EXPECT_THAT(message_of([&] { compile(&other); }), HasSubstr("[fake] variables can not be shared"));
 }
 
 TEST_F(ProgramTest, ChecksFeedsAndFetches) {
@@ -251,7 +243,7 @@ TEST_F(ProgramTest, ChecksFeedsAndFetches) {
   Tensor target({2}), wrong_target({1});
   const ValueId y = graph_.find_output("y").value();
   const auto run_error = [&](std::vector<Feed> feeds, std::vector<Fetch> fetches = {}) {
-    return error_of([&] { program_->run(feeds, fetches); });
+    return message_of([&] { program_->run(feeds, fetches); });
   };
   EXPECT_THAT(run_error({}), HasSubstr("[fake] input x is not fed. Expected float32 (2,)."));
   EXPECT_THAT(run_error({{x, wrong_shape.view()}}),
@@ -264,9 +256,9 @@ TEST_F(ProgramTest, ChecksFeedsAndFetches) {
   EXPECT_THAT(run_error({{x, good.view()}}, {{y, wrong_target.view()}}),
               HasSubstr("the buffer for output y has the wrong type. Expected float32 (2,). Got float32 (1,)."));
   EXPECT_EQ(run_error({{x, good.view()}}, {{y, target.view()}}), "no error");
-  EXPECT_THAT(error_of([&] { program_->read(1); }), HasSubstr("no such variable"));
-  EXPECT_THAT(error_of([&] { program_->write(0, wrong_shape); }), HasSubstr("the value for variable w has the wrong type"));
-  EXPECT_THAT(error_of([&] { program_->write(0, Tensor()); }), HasSubstr("Got float32 (0,)."));
+  EXPECT_THAT(message_of([&] { program_->read(1); }), HasSubstr("no such variable"));
+  EXPECT_THAT(message_of([&] { program_->write(0, wrong_shape); }), HasSubstr("the value for variable w has the wrong type"));
+  EXPECT_THAT(message_of([&] { program_->write(0, Tensor()); }), HasSubstr("Got float32 (0,)."));
 }
 
 TEST_F(ProgramTest, RefusedNodesRunOnTheFallback) {
@@ -281,10 +273,10 @@ TEST_F(ProgramTest, RefusedNodesRunOnTheFallback) {
 TEST_F(ProgramTest, WithoutAnyKernelItSaysWhy) {
   const ValueId x = graph_.input("x", f32({1}));
   graph_.output("y", graph_.add1(Softmax{}, {x}));
-  EXPECT_THAT(error_of([&] { compile(); }), HasSubstr("Softmax can not run"));
-  EXPECT_THAT(error_of([&] { compile(); }), HasSubstr("it is a fake; there is no engine to fall back to"));
+  EXPECT_THAT(message_of([&] { compile(); }), HasSubstr("Softmax can not run"));
+  EXPECT_THAT(message_of([&] { compile(); }), HasSubstr("it is a fake; there is no engine to fall back to"));
   set_fallback(fake_fallback);
-  EXPECT_THAT(error_of([&] { compile(); }), HasSubstr("it is a fake; the fallback does not know it either"));
+  EXPECT_THAT(message_of([&] { compile(); }), HasSubstr("it is a fake; the fallback does not know it either"));
 }
 
 TEST_F(ProgramTest, AGraphWithoutNodesRuns) {

@@ -6,7 +6,9 @@
 
 #include <gmock/gmock.h>
 
+#include "tests/temporary_folder.h"
 #include "tutti/base/error.h"
+#include "tutti/base/plugins.h"
 #include "tutti/engines/plugins.h"
 
 namespace tutti {
@@ -30,21 +32,6 @@ class ScopedEnv {
   void set(const char* value) { value ? setenv(name_, value, 1) : unsetenv(name_); }
   const char* name_;
   std::optional<std::string> old_;
-};
-
-class TemporaryFolder {
- public:
-  TemporaryFolder() {
-    std::string name = (std::filesystem::temp_directory_path() / "tutti-plugins-XXXXXX").string();
-    path_ = mkdtemp(name.data());
-  }
-  ~TemporaryFolder() { std::filesystem::remove_all(path_); }
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-  const std::filesystem::path& path() const { return path_; }
-
- private:
-  std::filesystem::path path_;
 };
 
 std::string error_of(std::string_view name, std::string_view device = "") {

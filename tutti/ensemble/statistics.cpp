@@ -81,6 +81,12 @@ Score score(const Tensor& probabilities, const Tensor& labels) {
   return result;
 }
 
+bool McNemar::more_than_chance() const { return p_value < kLevel; }
+
+std::string McNemar::text() const {
+  return p_value < 0.0001 ? "McNemar p < 0.0001" : fmt::format("McNemar p = {:.4f}", p_value);
+}
+
 double mcnemar_p_value(std::int64_t only_first, std::int64_t only_second) {
   const std::int64_t n = only_first + only_second;
   if (n == 0) return 1.0;
@@ -175,14 +181,13 @@ Diversity diversity(std::span<const Tensor> predictions, const Tensor& labels) {
 
 std::string compare_sentence(const Score& ensemble, std::string_view best_name, const Score& best, const McNemar& test) {
   const double points = 100 * (ensemble.accuracy - best.accuracy);
-  const std::string p = test.p_value < 0.0001 ? "p < 0.0001" : fmt::format("p = {:.4f}", test.p_value);
   const std::string both = fmt::format("The ensemble ({:.2f} %) {{}} the best member, {} ({:.2f} %)", 100 * ensemble.accuracy,
                                        best_name, 100 * best.accuracy);
   if (ensemble.correct == best.correct) return fmt::format(fmt::runtime(both), "is as accurate as") + ".";
   const std::string verdict = fmt::format(fmt::runtime(both), points > 0 ? "is better than" : "is worse than") +
                               fmt::format(", by {:.2f} points", std::abs(points));
-  if (test.p_value < kLevel) return verdict + fmt::format(": more than chance (McNemar {}).", p);
-  return verdict + fmt::format(": within noise on {} images (McNemar {}).", ensemble.samples, p);
+  if (test.more_than_chance()) return verdict + fmt::format(": more than chance ({}).", test.text());
+  return verdict + fmt::format(": within noise on {} images ({}).", ensemble.samples, test.text());
 }
 
 }  // namespace tutti

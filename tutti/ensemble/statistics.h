@@ -41,6 +41,8 @@ Score score(const Tensor& probabilities, const Tensor& labels);
 struct McNemar {
   std::int64_t only_first = 0, only_second = 0;  // right in one, wrong in the other
   double p_value = 1.0;
+  bool more_than_chance() const;
+  std::string text() const;  // "McNemar p = 0.0004"
 };
 McNemar mcnemar(const Tensor& first, const Tensor& second, const Tensor& labels);
 double mcnemar_p_value(std::int64_t only_first, std::int64_t only_second);

@@ -29,10 +29,7 @@ void check_engine(const Member& member) {
   for (const EngineInfo& info : list_engines()) engines.push_back(info.name);
   // One that is known but not available fails as a member: the others can do without it.
   if (std::ranges::find(engines, member.engine) != engines.end()) return;
-  const std::string nearest = nearest_name(member.engine, engines);
-  fail(member.spec.file.string(), "members: unknown engine '{}'. {}", member.engine,
-       nearest.empty() ? fmt::format("Expected one of {}.", fmt::join(engines, ", "))
-                       : fmt::format("Did you mean '{}'?", nearest));
+  fail(member.spec.file.string(), "members: unknown engine '{}'. {}", member.engine, hint(member.engine, engines));
 }
 
 // "3f2a9c1", "3f2a9c1-dirty"; empty where git knows of none.

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 
+#include "tests/temporary_folder.h"
 #include "tutti/base/files.h"
 #include "tutti/base/interrupt.h"
 #include "tutti/experiment/fake_runner.h"
@@ -30,19 +31,13 @@ class RecordingView : public ProgressView {
   std::vector<std::string> notes;
 };
 
-class RunMembers : public testing::Test {
+class RunMembers : public FolderTest {
  protected:
   void SetUp() override {
-    const std::string test = testing::UnitTest::GetInstance()->current_test_info()->name();
-    folder_ = fs::temp_directory_path() / ("tutti_run_members_" + test);
-    fs::remove_all(folder_);
     write_file_atomically(folder_ / "spec.yaml", "");  // it is a run's folder
     set_interrupted(false);
   }
-  void TearDown() override {
-    set_interrupted(false);
-    fs::remove_all(folder_);
-  }
+  void TearDown() override { set_interrupted(false); }
   // The members that end this way.
   static std::vector<std::string> names(const std::vector<MemberEnd>& ends, Kind kind) {
     std::vector<std::string> result;
@@ -56,7 +51,6 @@ class RunMembers : public testing::Test {
     return make_local_runner({.command = {"/bin/sh", "-c", script, "sh"}});
   }
 
-  fs::path folder_;
   RecordingView view_;
   const RunMembersOptions fast_{.share = {.parallel = 2}, .wait = [] {}};
 };

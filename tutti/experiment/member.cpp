@@ -35,9 +35,7 @@ Optimizer optimizer_of(const FitSpec& fit) {
   for (const auto& [key, value] : defaults.items()) known.push_back(key);
   for (const auto& [key, value] : config.items()) {
     if (defaults.contains(key)) continue;
-    const std::string nearest = nearest_name(key, known);
-    fail("fit.optimizer", "unknown argument '{}' of {}. {}", key, fit.optimizer.name,
-         nearest.empty() ? fmt::format("Known: {}.", fmt::join(known, ", ")) : fmt::format("Did you mean '{}'?", nearest));
+    fail("fit.optimizer", "unknown argument '{}' of {}. {}", key, fit.optimizer.name, hint(key, known, "Known:"));
   }
   if (!config.empty()) optimizer = Optimizer::from_config(optimizer.rule().class_name(), config);
   if (fit.learning_rate) optimizer.learning_rate = *fit.learning_rate;

@@ -9,6 +9,8 @@
 #include <csignal>
 #include <thread>
 
+#include "tests/temporary_folder.h"
+#include "tests/tiny_model.h"
 #include "tutti/base/error.h"
 #include "tutti/base/files.h"
 #include "tutti/base/interrupt.h"
@@ -25,14 +27,6 @@ namespace {
 
 using testing::HasSubstr;
 
-constexpr const char* kModel = R"(
-layers:
-  - Input: [32, 32, 3]
-  - Rescaling: 1/255
-  - AveragePooling2D: [4, 4]
-  - Flatten
-  - Dense: {units: 10, activation: softmax}
-)";
 constexpr const char* kSpec = R"(
 name: tiny
 model: model.yaml
@@ -41,23 +35,16 @@ fit: {batch_size: 16, epochs: 3}
 members: {engine: native, seed: 1}
 )";
 
-class MemberTest : public testing::Test {
+class MemberTest : public FolderTest {
  protected:
   void SetUp() override {
-    folder_ = fs::temp_directory_path() /
-              (std::string("tutti_member_test_") + testing::UnitTest::GetInstance()->current_test_info()->name());
-    fs::remove_all(folder_);
-    write_file_atomically(folder_ / "model.yaml", kModel);
+    write_file_atomically(folder_ / "model.yaml", kTinyModel);
     set_interrupted(false);
   }
-  void TearDown() override {
-    set_interrupted(false);
-    fs::remove_all(folder_);
-  }
+  void TearDown() override { set_interrupted(false); }
   RunFolder write(const Overrides& overrides = {}) const {
     return write_run(resolve(parse_spec(kSpec, folder_ / "spec.yaml", overrides)), folder_ / "runs", "r");
   }
-  fs::path folder_;
 };
 
 TEST_F(MemberTest, TrainsAndWritesItsFolder) {

@@ -9,6 +9,8 @@
 #include <fstream>
 #include <thread>
 
+#include "tests/temporary_folder.h"
+#include "tests/tiny_model.h"
 #include "tutti/base/error.h"
 #include "tutti/base/files.h"
 #include "tutti/base/interrupt.h"
@@ -25,34 +27,16 @@ namespace {
 
 using testing::HasSubstr;
 
-constexpr const char* kModel = R"(
-layers:
-  - Input: [32, 32, 3]
-  - Rescaling: 1/255
-  - AveragePooling2D: [4, 4]
-  - Flatten
-  - Dense: {units: 10, activation: softmax}
-)";
 constexpr const char* kData = "\ndata: {name: shapes, limit: 100, test_limit: 20, validation: 0.2}\n";
 
 // Members that are shell scripts, or models of others.
-class ProgramMember : public testing::Test {
+class ProgramMember : public FolderTest {
  protected:
   void SetUp() override {
-    folder_ = fs::temp_directory_path() /
-              (std::string("tutti_program_member_") + testing::UnitTest::GetInstance()->current_test_info()->name());
-    fs::remove_all(folder_);
     set_interrupted(false);
-    model_from_yaml(kModel, "m.yaml").save(folder_path() / "theirs.h5");
+    model_from_yaml(kTinyModel, "m.yaml").save(folder_ / "theirs.h5");
   }
-  void TearDown() override {
-    set_interrupted(false);
-    fs::remove_all(folder_);
-  }
-  fs::path folder_path() const {
-    fs::create_directories(folder_);
-    return folder_;
-  }
+  void TearDown() override { set_interrupted(false); }
   // A run whose one member is this script, which finds a model in $THEIRS.
   RunFolder run_of(const std::string& script, const std::string& more = "") const {
     write_file_atomically(folder_ / "train.sh", script);
@@ -68,7 +52,6 @@ class ProgramMember : public testing::Test {
     EXPECT_EQ(run.member(member).status().state, MemberState::kFailed);
     return run.member(member).status().error;
   }
-  fs::path folder_;
 };
 
 TEST_F(ProgramMember, ItsKerasFileJoinsTheEnsemble) {
@@ -136,7 +119,7 @@ TEST_F(ProgramMember, LeavesNobodyBehind) {
 }
 
 TEST_F(ProgramMember, AModelOfNoProbabilitiesIsRefused) {
-  Model model = model_from_yaml(kModel, "m.yaml");
+  Model model = model_from_yaml(kTinyModel, "m.yaml");
   std::vector<Tensor> weights = model.get_weights();
   weights.back().data<float>()[0] = NAN;
   model.set_weights(weights);
@@ -157,8 +140,8 @@ layers:
 }
 
 TEST_F(ProgramMember, ARunKnowsItsMembersByTheSameNames) {
-  write_file_atomically(folder_ / "a.yaml", kModel);
-  write_file_atomically(folder_ / "spec.yaml", kModel);  // a name that the run needs itself
+  write_file_atomically(folder_ / "a.yaml", kTinyModel);
+  write_file_atomically(folder_ / "spec.yaml", kTinyModel);  // a name that the run needs itself
   write_file_atomically(folder_ / "one.sh", "exit 1");
   write_file_atomically(folder_ / "two.sh", "exit 2");
   for (const char* text : {"model: a.yaml\nmembers: {model: [a.yaml, spec.yaml], seed: 1}",
@@ -197,7 +180,7 @@ TEST_F(ProgramMember, AProgramThatIsNotThereIsFoundBeforeTheRun) {
 }
 
 TEST_F(ProgramMember, ATrainedModelOfAnybodyIsAMember) {
-  model_from_yaml(kModel, "m.yaml").save(folder_ / "cntk_0.7712_model.hdf5");
+  model_from_yaml(kTinyModel, "m.yaml").save(folder_ / "cntk_0.7712_model.hdf5");
   const std::string text = "members: {include: [{trained: cntk_0.7712_model.hdf5}, {trained: theirs.h5, name: again}]}";
   const Spec spec = resolve(parse_spec(text + kData, folder_ / "spec.yaml"));
   check_members(plan(spec));

@@ -110,8 +110,7 @@ class MembersRun {
     Attempts& attempts = attempts_.at(end.member);
     if (attempts.late && end.kind != MemberEnd::Kind::kDone) {
       end.kind = MemberEnd::Kind::kFailed;
-      end.reason =
-          fmt::format("its deadline of {} passed; tutti resume goes on from its last checkpoint", clock_text(share_.deadline));
+      end.reason = late_reason(share_.deadline);
     }
     if (end.kind == MemberEnd::Kind::kFailed) {
       report_failure(end, attempts.late);
@@ -194,6 +193,10 @@ bool has_predictions(const MemberFolder& folder) try {
 RunMembersResult run_members(const RunFolder& run, const std::vector<std::string>& members, Runner& runner, ProgressView& view,
                              const RunMembersOptions& options) {
   return MembersRun(run, members, runner, view, options).run();
+}
+
+std::string late_reason(double deadline) {
+  return fmt::format("its deadline of {} passed; tutti resume goes on from its last checkpoint", clock_text(deadline));
 }
 
 void request_cancel(const RunFolder& run) { write_file_atomically(run.cancel(), ""); }

@@ -30,6 +30,9 @@ struct RunMembersResult {
 RunMembersResult run_members(const RunFolder& run, const std::vector<std::string>& members, Runner& runner, ProgressView& view,
                              const RunMembersOptions& options = {});
 
+// What is said of a member that has passed its deadline, of so many seconds.
+std::string late_reason(double deadline);
+
 // Makes the process that runs the members, wherever it is, stop them and end.
 void request_cancel(const RunFolder& run);
 

@@ -105,12 +105,11 @@ std::string read_tolerations(YamlMap& map) {
 }
 
 void read_choice(YamlMap& map, const char* key, std::string& value, const std::vector<std::string>& known) {
-  if (map.read(key, value) && std::ranges::find(known, value) == known.end())
-    map.refuse(key, "expected one of {}. Got '{}'.", fmt::join(known, ", "), value);
+  if (map.read(key, value)) check_one_of(map, key, value, known);
 }
 
 void read_count(YamlMap& map, const char* key, int& value) {
-  if (map.read(key, value) && value < 0) map.refuse(key, "must not be negative. Got {}.", value);
+  if (map.read(key, value)) check_not_negative(map, key, value);
 }
 
 }  // namespace

@@ -11,17 +11,6 @@
 namespace tutti {
 namespace {
 
-void check_positive(const YamlMap& map, const char* key, std::int64_t value) {
-  if (value <= 0) map.refuse(key, "must be positive. Got {}.", value);
-}
-void check_not_negative(const YamlMap& map, const char* key, double value) {
-  if (!(value >= 0)) map.refuse(key, "must not be negative. Got {}.", value);
-}
-void check_one_of(const YamlMap& map, const char* key, const std::string& value, std::vector<std::string> known) {
-  if (std::find(known.begin(), known.end(), value) == known.end())
-    map.refuse(key, "expected one of {}. Got '{}'.", fmt::join(known, ", "), value);
-}
-
 // [random_flip, {random_crop: {padding: 4}}]
 Augmentations read_augmentation(YamlMap& map) {
   Augmentations result;

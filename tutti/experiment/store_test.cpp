@@ -5,6 +5,7 @@
 
 #include <cmath>
 
+#include "tests/temporary_folder.h"
 #include "tutti/base/error.h"
 #include "tutti/base/files.h"
 
@@ -15,17 +16,10 @@ namespace {
 
 using testing::ElementsAre;
 
-class StoreTest : public testing::Test {
+class StoreTest : public FolderTest {
  protected:
-  void SetUp() override {
-    // A name of its own for each test: ctest runs them at the same time.
-    const std::string test = testing::UnitTest::GetInstance()->current_test_info()->name();
-    store_ = fs::temp_directory_path() / ("tutti_store_test_" + test);
-    fs::remove_all(store_);
-    write_file_atomically(store_ / "spec.yaml", "");  // a run's folder
-  }
-  void TearDown() override { fs::remove_all(store_); }
-  fs::path store_;
+  void SetUp() override { write_file_atomically(store_ / "spec.yaml", ""); }  // a run's folder
+  const fs::path store_ = folder_;
 };
 
 TEST_F(StoreTest, StatusComesBackAsWritten) {
@@ -125,13 +119,12 @@ TEST_F(StoreTest, FindsRuns) {
 }
 
 TEST(Store, ARunHasItsNameHoweverItIsCalled) {
-  const fs::path store = fs::temp_directory_path() / "tutti_store_test_names";
-  fs::remove_all(store);
+  const TemporaryFolder folder;
+  const fs::path& store = folder.path();
   write_file_atomically(store / "e" / "r" / "spec.yaml", "");
   for (const char* name : {"e/r", "e/r/", "e//r/.", "e/../e/r", "e"})
     EXPECT_EQ(find_run(store, name).path(), store / "e" / "r") << name;
   EXPECT_EQ(find_run("nowhere", (store / "e/r/").string()).path(), store / "e" / "r");
-  fs::remove_all(store);
 }
 
 }  // namespace

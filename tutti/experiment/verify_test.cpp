@@ -5,6 +5,7 @@
 
 #include <cmath>
 
+#include "tests/temporary_folder.h"
 #include "tutti/base/error.h"
 #include "tutti/base/files.h"
 #include "tutti/engines/engines.h"
@@ -105,8 +106,8 @@ TEST(Verify, NamesTheFirstLayerThatIsWrong) {
 }
 
 TEST(Verify, FollowsTheLossOfEveryEngine) {
-  const fs::path folder = fs::temp_directory_path() / "tutti_verify_test";
-  fs::remove_all(folder);
+  const TemporaryFolder temporary;
+  const fs::path& folder = temporary.path();
   write_file_atomically(folder / "m.yaml", R"(
 layers:
   - Input: [32, 32, 3]

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include <fmt/ranges.h>
+
 #include "tutti/base/names.h"
 
 namespace tutti {
@@ -112,11 +114,22 @@ void YamlMap::finish() const {
   for (const auto& entry : node_) {
     const std::string key = entry.first.Scalar();
     if (std::find(asked_.begin(), asked_.end(), key) != asked_.end()) continue;
-    const std::string nearest = nearest_name(key, asked_);
-    const std::string hint =
-        nearest.empty() ? fmt::format("Known keys: {}.", fmt::join(asked_, ", ")) : fmt::format("Did you mean '{}'?", nearest);
-    fail(source_.place(entry.first, path_of(key)), "unknown key '{}'{}. {}", key, path_.empty() ? "" : " in " + path_, hint);
+    fail(source_.place(entry.first, path_of(key)), "unknown key '{}'{}. {}", key, path_.empty() ? "" : " in " + path_,
+         hint(key, asked_, "Known keys:"));
   }
+}
+
+void check_positive(const YamlMap& map, const char* key, std::int64_t value) {
+  if (value <= 0) map.refuse(key, "must be positive. Got {}.", value);
+}
+
+void check_not_negative(const YamlMap& map, const char* key, double value) {
+  if (!(value >= 0)) map.refuse(key, "must not be negative. Got {}.", value);
+}
+
+void check_one_of(const YamlMap& map, const char* key, const std::string& value, const std::vector<std::string>& known) {
+  if (std::find(known.begin(), known.end(), value) == known.end())
+    map.refuse(key, "expected one of {}. Got '{}'.", fmt::join(known, ", "), value);
 }
 
 }  // namespace tutti

@@ -65,4 +65,9 @@ class YamlMap {
   std::vector<std::string> asked_;
 };
 
+// Error at the key's line for a value that may not be.
+void check_positive(const YamlMap& map, const char* key, std::int64_t value);
+void check_not_negative(const YamlMap& map, const char* key, double value);
+void check_one_of(const YamlMap& map, const char* key, const std::string& value, const std::vector<std::string>& known);
+
 }  // namespace tutti

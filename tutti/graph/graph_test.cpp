@@ -2,23 +2,13 @@
 
 #include <gmock/gmock.h>
 
-#include "tutti/base/error.h"
+#include "tests/message_of.h"
 
 namespace tutti {
 namespace {
 
 using testing::ElementsAre;
 using testing::HasSubstr;
-
-template <class Action>
-std::string message_of(Action action) {
-  try {
-    action();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
-}
 
 TensorType f32(Shape shape) { return {DType::kFloat32, std::move(shape)}; }
 

@@ -32,24 +32,28 @@ std::unique_ptr<Kubectl> make_kubectl(const KubectlOptions& options = {});
 // With the kubeconfig's own where one is empty, so that it is the same cluster when somebody has switched to another.
 KubectlOptions resolved(Kubectl& kubectl, KubectlOptions options);
 
-struct ServerVersion {
-  int major = 0, minor = 0;
-  std::string text;  // "v1.29.3"
-  bool at_least(int wanted_major, int wanted_minor) const {
-    return major > wanted_major || (major == wanted_major && minor >= wanted_minor);
-  }
-};
-// Error with kubectl's words if the server does not answer.
-ServerVersion server_version(Kubectl& kubectl);
-
 // Where each field of Jobs and CronJobs that tutti uses is on by default. An older server drops it silently.
 // https://kubernetes.io/docs/reference/command-line-tools-reference/feature-gates-removed/
 struct ServerFeature {
   const char* name;
   int major, minor;
 };
-inline constexpr ServerFeature kServerFeatures[] = {{"batch/v1 CronJobs", 1, 21},    {"Indexed Jobs", 1, 22},
-                                                    {"suspended Jobs", 1, 22},       {"time zones of CronJobs", 1, 25},
-                                                    {"pod failure policies", 1, 26}, {"retries of each index", 1, 29}};
+inline constexpr ServerFeature kSuspendedJobs = {"suspended Jobs", 1, 22};
+inline constexpr ServerFeature kTimeZones = {"time zones of CronJobs", 1, 25};
+inline constexpr ServerFeature kFailurePolicies = {"pod failure policies", 1, 26};
+inline constexpr ServerFeature kIndexRetries = {"retries of each index", 1, 29};
+inline constexpr ServerFeature kServerFeatures[] = {
+    {"batch/v1 CronJobs", 1, 21}, {"Indexed Jobs", 1, 22}, kSuspendedJobs, kTimeZones, kFailurePolicies, kIndexRetries};
+
+struct ServerVersion {
+  int major = 0, minor = 0;
+  std::string text;  // "v1.29.3"
+  bool at_least(int wanted_major, int wanted_minor) const {
+    return major > wanted_major || (major == wanted_major && minor >= wanted_minor);
+  }
+  bool has(const ServerFeature& feature) const { return at_least(feature.major, feature.minor); }
+};
+// Error with kubectl's words if the server does not answer.
+ServerVersion server_version(Kubectl& kubectl);
 
 }  // namespace tutti

@@ -6,6 +6,8 @@
 #include <cstdlib>
 #include <filesystem>
 
+#include "tests/message_of.h"
+#include "tests/temporary_folder.h"
 #include "tutti/base/error.h"
 #include "tutti/base/files.h"
 #include "tutti/kubernetes/fake_kubectl.h"
@@ -18,25 +20,17 @@ namespace {
 using testing::HasSubstr;
 
 // A kubectl that is a shell script, alone in $PATH with the shell's tools.
-class RealKubectlTest : public testing::Test {
+class RealKubectlTest : public FolderTest {
  protected:
   void SetUp() override {
-    folder_ = fs::temp_directory_path() /
-              (std::string("tutti_kubectl_test_") + testing::UnitTest::GetInstance()->current_test_info()->name());
-    fs::remove_all(folder_);
-    fs::create_directories(folder_);
     before_ = std::getenv("PATH");
     ::setenv("PATH", (folder_.string() + ":/usr/bin:/bin").c_str(), 1);
   }
-  void TearDown() override {
-    ::setenv("PATH", before_.c_str(), 1);
-    fs::remove_all(folder_);
-  }
+  void TearDown() override { ::setenv("PATH", before_.c_str(), 1); }
   void write_script(const std::string& script) const {
     write_file_atomically(folder_ / "kubectl", "#!/bin/sh\n" + script);
     fs::permissions(folder_ / "kubectl", fs::perms::owner_all);
   }
-  fs::path folder_;
   std::string before_;
 };
 
@@ -77,12 +71,8 @@ TEST(Kubectl, ReadsTheServersVersion) {
         KubectlReply{.code = 1, .out = "", .err = "The connection to the server was refused\n"},
         KubectlReply{.code = 1, .out = "not JSON", .err = "The connection to the server was refused\n"}}) {
     kubectl.replies["version"] = reply;
-    try {
-      server_version(kubectl);
-      FAIL();
-    } catch (const Error& error) {
-      EXPECT_THAT(error.what(), HasSubstr("the cluster does not answer: The connection to the server was refused"));
-    }
+    EXPECT_THAT(message_of([&] { server_version(kubectl); }),
+                HasSubstr("the cluster does not answer: The connection to the server was refused"));
   }
 }
 

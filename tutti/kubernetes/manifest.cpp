@@ -83,6 +83,13 @@ Environment environment_of(const Spec& spec) {
   return environment;
 }
 
+// Of Pods that have one template for all members.
+Environment shared_environment_of(const Spec& spec) {
+  Environment environment = environment_of(spec);
+  if (!spec.fit.device.empty()) environment.add("TUTTI_DEVICE", spec.fit.device);
+  return environment;
+}
+
 // What tells the members' Pods apart, as in the article: kubectl describe shows who is who.
 Environment environment_of(const Member& member) {
   Environment environment = environment_of(member.spec);
@@ -122,7 +129,7 @@ Json failure_policy(const char* end) {
 
 Json job_spec(const Spec& spec, const Json& labels, Json pod, const ManifestOptions& options, int completions,
               bool many_in_a_pod = false) {
-  const bool has_policy = options.server.at_least(1, 26);
+  const bool has_policy = options.server.has(kFailurePolicies);
   // One Pod more than attempts: when all of a container was killed, so that it could not say anything, the next one closes the
   // books.
   const int retries = attempts_of(spec) - 1 + (has_policy ? 1 : 0);
@@ -150,27 +157,32 @@ Json job_spec(const Spec& spec, const Json& labels, Json pod, const ManifestOpti
   return job;
 }
 
-Json job_object(const std::string& name, const Spec& spec, Json labels, Json job) {
+// Only the Job's, not those of its Pods.
+Json job_labels(const Spec& spec, Json labels) {
   if (!spec.kubernetes.queue.empty()) labels["kueue.x-k8s.io/queue-name"] = spec.kubernetes.queue;
+  return labels;
+}
+
+Json job_object(const std::string& name, const Spec& spec, const Json& labels, Json job) {
   return {{"apiVersion", "batch/v1"},
           {"kind", "Job"},
-          {"metadata", {{"name", name}, {"labels", std::move(labels)}}},
+          {"metadata", {{"name", name}, {"labels", job_labels(spec, labels)}}},
           {"spec", std::move(job)}};
 }
 
 // An old server takes these fields and forgets them.
-void need(const ServerVersion& server, int major, int minor, const char* what, const char* instead) {
-  if (!server.at_least(major, minor))
+void need(const ServerVersion& server, const ServerFeature& feature, const char* what, const char* instead) {
+  if (!server.has(feature))
     fail("kubernetes", "this cluster's Kubernetes {} has no {} ({}.{}): it would drop them silently. Expected {}.", server.text,
-         what, major, minor, instead);
+         what, feature.major, feature.minor, instead);
 }
 
 void check_server(const Spec& spec, const ServerVersion& server) {
   if (!spec.kubernetes.queue.empty())
-    need(server, 1, 22, "suspended Jobs, which Kueue's queues need", "no kubernetes.queue, or a newer cluster");
-  if (spec.kubernetes.suspend) need(server, 1, 22, "suspended Jobs", "no kubernetes.suspend, or a newer cluster");
+    need(server, kSuspendedJobs, "suspended Jobs, which Kueue's queues need", "no kubernetes.queue, or a newer cluster");
+  if (spec.kubernetes.suspend) need(server, kSuspendedJobs, kSuspendedJobs.name, "no kubernetes.suspend, or a newer cluster");
   if (spec.kubernetes.layout == "indexed")
-    need(server, 1, 29, "Indexed Jobs with retries of each index", "kubernetes.layout: jobs");
+    need(server, kIndexRetries, "Indexed Jobs with retries of each index", "kubernetes.layout: jobs");
 }
 
 // Members that share a Pod, or an Indexed Job and its template.
@@ -210,9 +222,8 @@ std::string job_manifests(const Spec& spec, const RunFolder& run, const std::vec
   if (!options.run_id.empty()) labels[kIdLabel] = options.run_id;
   if (spec.kubernetes.layout == "indexed") {
     check_alike(spec, plan, "kubernetes.layout: jobs");
-    Environment environment = environment_of(spec);
-    if (!spec.fit.device.empty()) environment.add("TUTTI_DEVICE", spec.fit.device);
-    const Json pod = pod_of(spec.kubernetes, {"tutti", "pod", run.path().string(), "--index"}, environment, options);
+    const Json pod =
+        pod_of(spec.kubernetes, {"tutti", "pod", run.path().string(), "--index"}, shared_environment_of(spec), options);
     return join({job_object(object_name({spec.name, name}, 63 - kIndexLetters), spec, labels,
                             job_spec(spec, labels, pod, options, static_cast<int>(plan.size())))});
   }
@@ -237,12 +248,11 @@ std::string cron_manifest(const Spec& spec, const fs::path& folder, const std::v
                           const ManifestOptions& options) {
   check_server(spec, options.server);
   if (!cron.time_zone.empty())
-    need(options.server, 1, 25, "time zones of CronJobs",
+    need(options.server, kTimeZones, kTimeZones.name,
          "no --time-zone; the times are those of the cluster's controller, mostly UTC");
-  const bool indexed = spec.kubernetes.layout != "jobs" && options.server.at_least(1, 29);
+  const bool indexed = spec.kubernetes.layout != "jobs" && options.server.has(kIndexRetries);
   check_alike(spec, plan, "a schedule whose members have all the same");
-  Environment environment = environment_of(spec);
-  if (!spec.fit.device.empty()) environment.add("TUTTI_DEVICE", spec.fit.device);
+  Environment environment = shared_environment_of(spec);
   // The Job's name tells the time of the firing, and so the run.
   environment.list.push_back(
       {{"name", "TUTTI_JOB"}, {"valueFrom", {{"fieldRef", {{"fieldPath", "metadata.labels['job-name']"}}}}}});
@@ -251,8 +261,6 @@ std::string cron_manifest(const Spec& spec, const fs::path& folder, const std::v
   const Json labels = labels_of(spec, options);
   const Json pod = pod_of(spec.kubernetes, command, environment, options);
   Json job = job_spec(spec, labels, pod, options, indexed ? static_cast<int>(plan.size()) : 0, !indexed);
-  Json job_metadata = {{"labels", labels}};
-  if (!spec.kubernetes.queue.empty()) job_metadata["labels"]["kueue.x-k8s.io/queue-name"] = spec.kubernetes.queue;
   Json body = {{"schedule", cron.schedule}};
   if (!cron.time_zone.empty()) body["timeZone"] = cron.time_zone;
   body["concurrencyPolicy"] = cron.concurrency;
@@ -260,7 +268,7 @@ std::string cron_manifest(const Spec& spec, const fs::path& folder, const std::v
   body["successfulJobsHistoryLimit"] = cron.successful_history;
   body["failedJobsHistoryLimit"] = cron.failed_history;
   body["suspend"] = cron.suspend;
-  body["jobTemplate"] = {{"metadata", job_metadata}, {"spec", std::move(job)}};
+  body["jobTemplate"] = {{"metadata", {{"labels", job_labels(spec, labels)}}}, {"spec", std::move(job)}};
   return yaml_text({{"apiVersion", cron.v1beta1 ? "batch/v1beta1" : "batch/v1"},
                     {"kind", "CronJob"},
                     {"metadata", {{"name", cron_name(spec)}, {"labels", labels}}},

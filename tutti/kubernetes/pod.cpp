@@ -184,8 +184,7 @@ class Pod {
     }
     const bool late = wanted_.size() == 1 && spec_.run.deadline > 0 && now() - counted_.first >= spec_.run.deadline;
     if (late) {
-      error_ = fmt::format("its deadline of {} passed; tutti resume goes on from its last checkpoint",
-                           clock_text(spec_.run.deadline));
+      error_ = late_reason(spec_.run.deadline);
       record_failure(run_.member(failed[0]), error_);
     }
     if (late || counted_.begun >= attempts_) return 0;
@@ -221,11 +220,15 @@ class Pod {
 
 }  // namespace
 
-PodEnd run_pod(const RunFolder& run, const std::vector<std::string>& wanted, int attempts, Runner& runner) {
+void check_volume(const RunFolder& run) {
   std::error_code code;
   if (!fs::exists(run.spec(), code))
     fail("pod", "there is no run {} here. Expected the volume of this Pod to be the one that holds the store.",
          run.path().string());
+}
+
+PodEnd run_pod(const RunFolder& run, const std::vector<std::string>& wanted, int attempts, Runner& runner) {
+  check_volume(run);
   return Pod(run, wanted, attempts, runner).run();
 }
 

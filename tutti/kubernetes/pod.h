@@ -11,9 +11,12 @@
 namespace tutti {
 
 struct PodEnd {
-  int code = 0;       // exit code: 0 done, 1 failed but to be tried again, kPodFailedForGood, kPodInterrupted
+  int code = 0;       // exit code: 0 done, 1 failed but to be tried again, or one of manifest.h
   std::string error;  // one line, when failed
 };
+
+// Error if the run is not there: then the Pod's volume is not the one that holds the store.
+void check_volume(const RunFolder& run);
 
 // Trains members of a run, mostly one; of what an earlier Pod has done only the rest. `attempts`: how often a Pod may begin
 // with it; one that was asked to stop does not count. Error if the run is not there.

@@ -12,7 +12,7 @@
 #include "tutti/base/error.h"
 #include "tutti/base/files.h"
 #include "tutti/experiment/experiment.h"
-#include "tutti/kubernetes/cluster_run.h"
+#include "tutti/kubernetes/cluster_file.h"
 #include "tutti/kubernetes/names.h"
 
 namespace fs = std::filesystem;

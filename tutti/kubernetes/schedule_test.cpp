@@ -3,10 +3,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "tests/message_of.h"
+#include "tests/temporary_folder.h"
 #include "tutti/base/error.h"
 #include "tutti/base/files.h"
 #include "tutti/experiment/experiment.h"
-#include "tutti/kubernetes/cluster_run.h"
+#include "tutti/kubernetes/cluster_file.h"
 #include "tutti/kubernetes/cron_job.h"
 #include "tutti/kubernetes/fake_kubectl.h"
 
@@ -18,20 +20,13 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-class ScheduleTest : public testing::Test {
+class ScheduleTest : public FolderTest {
  protected:
-  void SetUp() override {
-    folder_ = fs::temp_directory_path() /
-              (std::string("tutti_schedule_test_") + testing::UnitTest::GetInstance()->current_test_info()->name());
-    fs::remove_all(folder_);
-    write_file_atomically(folder_ / "m.yaml", "layers: []\n");
-  }
-  void TearDown() override { fs::remove_all(folder_); }
+  void SetUp() override { write_file_atomically(folder_ / "m.yaml", "layers: []\n"); }
   fs::path schedule(const std::string& members) const {
     const Spec given = parse_spec("name: e\nmodel: m.yaml\ndata: shapes\nmembers: " + members, folder_ / "e.yaml");
     return write_schedule(given, resolve(given, Where::kElsewhere), folder_ / "runs");
   }
-  fs::path folder_;
 };
 
 TEST(Schedule, RunsAreNamedAfterTheirTime) {
@@ -61,12 +56,8 @@ TEST_F(ScheduleTest, SeedsThatTheUserGaveStay) {
 }
 
 TEST_F(ScheduleTest, SaysThatTheVolumeIsAnotherOne) {
-  try {
-    run_of_firing(folder_ / "runs/e/schedule/x", "e-29724180");
-    FAIL();
-  } catch (const Error& error) {
-    EXPECT_THAT(error.what(), HasSubstr("Expected the volume of this Pod"));
-  }
+  EXPECT_THAT(message_of([&] { run_of_firing(folder_ / "runs/e/schedule/x", "e-29724180"); }),
+              HasSubstr("Expected the volume of this Pod"));
 }
 
 TEST(Schedule, ACrontabHasFiveFields) {
@@ -83,12 +74,8 @@ TEST(Schedule, OldServersHaveCronJobsInABetaVersion) {
   kubectl.replies["get --raw /apis/batch/v1"] = {.out = R"({"resources": [{"name": "jobs"}, {"name":"cronjobs"}]})"};
   EXPECT_TRUE(has_v1_cron_jobs(kubectl));
   kubectl.replies["apply"] = {.code = 1, .err = "Error from server (Invalid): spec.schedule: Invalid value\n"};
-  try {
-    apply_cron_job(kubectl, "kind: CronJob\n");
-    FAIL();
-  } catch (const Error& error) {
-    EXPECT_THAT(error.what(), HasSubstr("the CronJob was refused: Error from server (Invalid)"));
-  }
+  EXPECT_THAT(message_of([&] { apply_cron_job(kubectl, "kind: CronJob\n"); }),
+              HasSubstr("the CronJob was refused: Error from server (Invalid)"));
 }
 
 }  // namespace

@@ -45,13 +45,16 @@ class Interpreter {
  public:
   virtual ~Interpreter() = default;
   // Runs a cell; what it prints goes to file descriptors 1 and 2, what it displays to display(). On the main thread. `number`:
-  // Jupyter's execution count, in the names of cells in diagnostics. Never throws for what the cell does.
+  // Jupyter's execution count, in the names of cells in diagnostics. Never throws for what the cell does; an Interrupted that
+  // leaves the cell is a KeyboardInterrupt. While it runs, SIGINT does what interrupt() does; then its old handler is back. A
+  // fault that is not in the cell's code goes on to the handler that was there before.
   virtual CellResult execute(const std::string& code, int number) = 0;
   virtual Completions complete(const std::string& code, std::size_t cursor) = 0;
   // Signature and documentation of what stands at the cursor; nothing if there is nothing. `detail` 1: with its source.
   virtual std::optional<MimeBundle> inspect(const std::string& code, std::size_t cursor, int detail) = 0;
   virtual CellCompleteness is_complete(const std::string& code) = 0;
-  // Ends the running cell: fit() after its step, other code where it is. From any thread; nothing happens if no cell runs.
+  // Ends the running cell: fit() after its step, other code where it is; it sets tutti's flag (base/interrupt.h), which library
+  // code that waits looks at. From any thread; nothing happens if no cell runs.
   virtual void interrupt() = 0;
 };
 

@@ -75,11 +75,9 @@ std::string sentence(const Comparison& comparison) {
                                  points < 0 ? "worse" : "better", comparison.first);
   if (points == 0) text = "Both ensembles are equally accurate";
   if (!pair.test) return text + ". They were tested on different images, so only the intervals can be compared.";
-  const double p = pair.test->p_value;
-  const std::string shown = p < 0.0001 ? "p < 0.0001" : fmt::format("p = {:.4f}", p);
   if (points == 0) return text + fmt::format(" on {} images.", pair.first->samples);
-  return text + fmt::format(": {} on {} images (McNemar {}).", p < 0.05 ? "more than chance" : "within noise",
-                            pair.first->samples, shown);
+  return text + fmt::format(": {} on {} images ({}).", pair.test->more_than_chance() ? "more than chance" : "within noise",
+                            pair.first->samples, pair.test->text());
 }
 
 nlohmann::ordered_json json_of(const std::optional<Score>& score) {

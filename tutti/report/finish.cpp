@@ -1,10 +1,6 @@
 #include "tutti/report/finish.h"
 
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
 
 #include "tutti/base/error.h"
 #include "tutti/base/files.h"
@@ -25,18 +21,6 @@ std::string text_of(const fs::path& file) try { return read_file(file, 4096); } 
   return "";
 }
 
-// True for the one process that makes the file; also on NFS, where link() is what cannot be half done.
-bool create_claim(const RunFolder& run, const std::string& member) {
-  const fs::path aside = ended(run) / fmt::format(".claim-{}-{}-{}", member, host_name(), ::getpid());
-  write_file_atomically(aside, member);
-  const bool won = ::link(aside.c_str(), claim(run).c_str()) == 0;
-  const int why = errno;
-  std::error_code code;
-  fs::remove(aside, code);
-  if (!won && why != EEXIST) fail("store", "cannot make {}: {}.", claim(run).string(), std::strerror(why));
-  return won;
-}
-
 }  // namespace
 
 Finished finish_run(const RunFolder& run, const std::vector<std::string>& members) {
@@ -53,7 +37,7 @@ std::optional<Finished> end_member(const RunFolder& run, const std::string& memb
   run.member(member).check_run();
   write_file_atomically(ended(run) / member, done ? "done\n" : "failed\n");
   if (!std::ranges::all_of(members, [&](const std::string& name) { return has_ended(run, name); })) return {};
-  if (!create_claim(run, member) && text_of(claim(run)) != member) return {};
+  if (!create_file_atomically(claim(run), member) && text_of(claim(run)) != member) return {};
   return take_over(run, members);
 }
 

@@ -6,22 +6,16 @@
 #include <atomic>
 #include <thread>
 
-#include "tutti/report/written_run.h"
+#include "tests/temporary_folder.h"
+#include "tests/written_run.h"
 
 namespace fs = std::filesystem;
 
 namespace tutti {
 namespace {
 
-class Finish : public testing::Test {
+class Finish : public FolderTest {
  protected:
-  void SetUp() override {
-    folder_ = fs::temp_directory_path() /
-              (std::string("tutti_finish_test_") + testing::UnitTest::GetInstance()->current_test_info()->name());
-    fs::remove_all(folder_);
-  }
-  void TearDown() override { fs::remove_all(folder_); }
-  fs::path folder_;
   const std::vector<std::string> all_ = {"native-1", "torch-1"};
 };
 

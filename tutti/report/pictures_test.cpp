@@ -2,8 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include <filesystem>
-
+#include "tests/temporary_folder.h"
 #include "tutti/base/error.h"
 #include "tutti/base/files.h"
 #include "tutti/data/images.h"
@@ -45,10 +44,10 @@ TEST(ContactSheet, GivesNamesTheirPlace) {
 }
 
 TEST(ContactSheet, IsWrittenAsPng) {
-  const auto path = std::filesystem::temp_directory_path() / "tutti_contact_sheet_test.png";
+  const TemporaryFolder folder;
+  const auto path = folder.path() / "sheet.png";
   write_contact_sheet(three(), path, {.count = 1});
   EXPECT_EQ(decode_image(read_file(path), "x").shape(), (Shape{8 + 158, 8 + 136, 3}));
-  std::filesystem::remove(path);
 }
 
 TEST(ContactSheet, TakesFloatImagesWithoutLabels) {

@@ -5,6 +5,7 @@
 
 #include <cmath>
 
+#include "tests/temporary_folder.h"
 #include "tutti/base/error.h"
 #include "tutti/base/files.h"
 #include "tutti/data/npy.h"
@@ -24,18 +25,14 @@ using testing::Not;
 using testing::StartsWith;
 
 // A run whose members are written by hand: two classes, four test images.
-class ResultsTest : public testing::Test {
+class ResultsTest : public FolderTest {
  protected:
   void SetUp() override {
-    folder_ = fs::temp_directory_path() /
-              (std::string("tutti_results_test_") + testing::UnitTest::GetInstance()->current_test_info()->name());
-    fs::remove_all(folder_);
     write_file_atomically(folder_ / "spec.yaml",
                           "name: by-hand\nmodel: m.yaml\ndata: {name: shapes, holdout: 2, limit: 40, test_limit: 4}\n"
                           "members: {engine: [native, torch], seed: [1]}\n");
     write_file_atomically(folder_ / "environment.json", R"({"CPU": "<fast>"})");
   }
-  void TearDown() override { fs::remove_all(folder_); }
 
   void write_member(const std::string& engine, double validation, std::initializer_list<float> probabilities,
                     std::initializer_list<std::int32_t> labels = {0, 1, 0, 1}) const {
@@ -57,7 +54,6 @@ class ResultsTest : public testing::Test {
                           "epoch,accuracy,loss,val_accuracy,val_loss\n0,0.5,1.5,0.4,1.7\n1,0.6,1.25,0.5,\n");
   }
   RunFolder run() const { return RunFolder(folder_); }
-  fs::path folder_;
 };
 
 TEST_F(ResultsTest, CombinesByValidationAccuracy) {

@@ -1,13 +1,8 @@
 #include "tutti/report/standing.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
 #include <charconv>
 #include <cmath>
-#include <cstring>
 #include <limits>
 
 #include <nlohmann/json.hpp>
@@ -159,21 +154,10 @@ StandingEnsemble StandingFolder::read(int version) const {
 }
 
 StandingEnsemble StandingFolder::add(StandingEnsemble ensemble) const {
-  const fs::path folder = experiment_ / "standing";
-  fs::create_directories(folder);
   const std::vector<int> taken = versions();
-  for (ensemble.version = taken.empty() ? 1 : taken.back() + 1;; ++ensemble.version) {
-    // link() makes the whole file appear, and fails if the name is taken: by another run that ends now.
-    const fs::path aside = folder / fmt::format(".{}.{}.{}.json", ensemble.version, host_name(), ::getpid());
-    write_file_atomically(aside, text_of(ensemble));
-    const bool made = ::link(aside.c_str(), file(ensemble.version).c_str()) == 0;
-    const int error = errno;
-    std::error_code code;
-    fs::remove(aside, code);
-    if (made) break;
-    if (error != EEXIST)
-      fail("standing ensemble", "cannot write {}: {}.", file(ensemble.version).string(), std::strerror(error));
-  }
+  ensemble.version = taken.empty() ? 1 : taken.back() + 1;
+  // Another run that ends now may take the number.
+  while (!create_file_atomically(file(ensemble.version), text_of(ensemble))) ++ensemble.version;
   use(ensemble.version);
   return ensemble;
 }

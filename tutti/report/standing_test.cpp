@@ -5,9 +5,10 @@
 
 #include <cmath>
 
+#include "tests/temporary_folder.h"
+#include "tests/written_run.h"
 #include "tutti/base/error.h"
 #include "tutti/base/files.h"
-#include "tutti/data/npy.h"
 
 namespace fs = std::filesystem;
 
@@ -18,38 +19,15 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 
-// Runs of two members written by hand, of four validation and two test images, two classes.
-class Standing : public testing::Test {
+class Standing : public FolderTest {
  protected:
-  void SetUp() override {
-    experiment_ = fs::temp_directory_path() /
-                  (std::string("tutti_standing_test_") + testing::UnitTest::GetInstance()->current_test_info()->name());
-    fs::remove_all(experiment_);
-  }
-  void TearDown() override { fs::remove_all(experiment_); }
-
-  // `sure`: the probability that a member gives the first class on each validation image; all images are of that class.
-  void write_member(const std::string& run, const std::string& member, std::vector<float> sure,
-                    std::vector<std::int32_t> labels = {0, 0, 0, 0}) const {
-    write_file_atomically(experiment_ / run / "spec.yaml",
-                          "name: e\nmodel: m.yaml\ndata: shapes\nmembers: {engine: [native, torch], seed: [1]}\n"
-                          "ensemble: {weights: uniform, grow: true}\n");
-    const MemberFolder folder = RunFolder(experiment_ / run).member(member);
-    Tensor validation({4, 2}), y({4}, DType::kInt32);
-    for (std::size_t i = 0; i < 4; ++i) {
-      validation.data<float>()[2 * i] = sure[i];
-      validation.data<float>()[2 * i + 1] = 1 - sure[i];
-      y.data<std::int32_t>()[i] = labels[i];
-    }
-    write_file_atomically(folder.path() / "validation.npy", to_npy(validation));
-    write_file_atomically(folder.path() / "validation_labels.npy", to_npy(y));
-    write_file_atomically(folder.path() / "test.npy", to_npy(validation.rows(0, 2)));
-    write_file_atomically(folder.path() / "test_labels.npy", to_npy(Tensor({2}, DType::kInt32)));
-    folder.write_result({.name = member, .engine = "native"});
+  void write_member(const std::string& run, const std::string& member, const std::vector<float>& sure,
+                    const std::vector<std::int32_t>& labels = {0, 0, 0, 0}) const {
+    write_test_member(write_test_run(experiment_ / run, "ensemble: {weights: uniform, grow: true}\n"), member, sure, labels);
   }
   GrowResult grow(const std::string& run) const { return grow_standing(RunFolder(experiment_ / run)); }
   StandingFolder folder() const { return StandingFolder(experiment_); }
-  fs::path experiment_;
+  const fs::path experiment_ = folder_ / "e";
 };
 
 TEST_F(Standing, TakesInWhoMakesItBetter) {

@@ -1,8 +1,6 @@
 // The program against a real Kubernetes: the one that `up` starts ($KUBE_ROOT). Without it every test is skipped.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <chrono>
 #include <cstdlib>
@@ -15,6 +13,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "tests/end_to_end/shell.h"
+#include "tests/tiny_model.h"
 #include "tutti/base/files.h"
 #include "tutti/experiment/experiment.h"
 #include "tutti/experiment/store.h"
@@ -29,19 +29,7 @@ namespace {
 
 using testing::ContainsRegex;
 using testing::HasSubstr;
-using testing::Not;
 using Clock = std::chrono::steady_clock;
-
-struct Result {
-  int code = -1;
-  std::string out, err;
-};
-
-std::string quoted(const std::string& text) {
-  std::string result = "'";
-  for (const char c : text) result += c == '\'' ? std::string("'\\''") : std::string(1, c);
-  return result + "'";
-}
 
 // Each test has a folder of its own that the node sees, as a hostPath, and an experiment of its own.
 class Cluster : public testing::Test {
@@ -58,14 +46,7 @@ class Cluster : public testing::Test {
     fs::remove_all(folder_);
     fs::create_directories(folder_);
     for (const char c : test) name_ += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-    write_file_atomically(folder_ / "model.yaml", R"(
-layers:
-  - Input: [32, 32, 3]
-  - Rescaling: 1/255
-  - AveragePooling2D: [4, 4]
-  - Flatten
-  - Dense: {units: 10, activation: softmax}
-)");
+    write_file_atomically(folder_ / "model.yaml", kTinyModel);
   }
   void TearDown() override {
     if (folder_.empty()) return;
@@ -88,12 +69,10 @@ layers:
   void write_long_spec(const std::string& members, const std::string& kubernetes = "") const {
     write_spec_file(members, "", kubernetes, "{epochs: 60, batch_size: 16}", 10000);
   }
-  Result shell(const std::string& command) const {
-    const std::string full = "cd " + quoted(folder_.string()) +
-                             " && export XDG_CACHE_HOME=$PWD TUTTI_STORE=$PWD/runs && tutti() { '" +
-                             TUTTI_BINARY_DIR "/bin/tutti' \"$@\"; } && { " + command + " ; } >out.txt 2>err.txt";
-    const int status = std::system(("bash -c " + quoted(full)).c_str());
-    return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, read_file(folder_ / "out.txt"), read_file(folder_ / "err.txt")};
+  Result shell(const std::string& command) const { return run_shell(folder_, command, "TUTTI_STORE=$PWD/runs"); }
+  // What the cluster has of the test's experiment: "jobs,pods"; a line each.
+  std::string objects(const std::string& kinds) const {
+    return shell("kubectl get " + kinds + " -l tutti/experiment=" + name_ + " -o name").out;
   }
   // The last run of the test's experiment.
   RunFolder run() const { return find_run(folder_ / "runs", name_); }
@@ -153,12 +132,12 @@ TEST_F(Cluster, ThreeEnginesTrainToAnEnsemble) {
   EXPECT_EQ(status()["members"][0]["state"], "done");
   EXPECT_THAT(shell("tutti logs -f " + name_).out, HasSubstr("onednn-1    | "));
   // There is nothing to resume.
-  EXPECT_EQ(shell("timeout 20 '" TUTTI_BINARY_DIR "/bin/tutti' resume " + name_).code, 0);
+  EXPECT_EQ(shell("timeout 20 '" + kTutti + "' resume " + name_).code, 0);
   EXPECT_TRUE(is_finished(run()));
   // Its Jobs go with it.
   const Result removed = shell("tutti rm " + name_ + "/" + run().path().filename().string());
   EXPECT_EQ(removed.code, 0) << removed.err;
-  EXPECT_EQ(shell("kubectl get jobs -l tutti/experiment=" + name_ + " -o name").out, "");
+  EXPECT_EQ(objects("jobs"), "");
 }
 
 TEST_F(Cluster, NobodyNeedsToStay) {
@@ -177,8 +156,7 @@ TEST_F(Cluster, NobodyNeedsToStay) {
 
 TEST_F(Cluster, ControlCLeavesTheMembersAlone) {
   write_long_spec("{engine: native, seed: [1]}");
-
-  EXPECT_THAT(shell("timeout -s INT 10 '" TUTTI_BINARY_DIR "/bin/tutti' train spec.yaml --on kubernetes --run second").out,
+  EXPECT_THAT(shell("timeout -s INT 10 '" + kTutti + "' train spec.yaml --on kubernetes --run second").out,
               HasSubstr("The members go on in the cluster"));
   EXPECT_THAT(shell("kubectl get jobs -l tutti/run=second -o name").out, HasSubstr("job"));
   // A slash at its end makes it no other run; and it is not started a second time.
@@ -271,10 +249,10 @@ TEST_F(Cluster, AGpuThatNobodyHasIsExplained) {
   EXPECT_TRUE(wait_for("the reason", 30, [&] {
     return shell("tutti status " + name_).out.find("Insufficient nvidia.com/gpu") != std::string::npos;
   }));
-  EXPECT_THAT(shell("timeout -s INT 3 '" TUTTI_BINARY_DIR "/bin/tutti' logs -f " + name_).out,
+  EXPECT_THAT(shell("timeout -s INT 3 '" + kTutti + "' logs -f " + name_).out,
               ContainsRegex("native-1 \\| \\(waiting: .*Insufficient nvidia.com/gpu"));
   EXPECT_EQ(shell("tutti cancel " + name_).code, 0);
-  EXPECT_EQ(shell("kubectl get jobs,pods -l tutti/experiment=" + name_ + " -o name").out, "");
+  EXPECT_EQ(objects("jobs,pods"), "");
 }
 
 TEST_F(Cluster, CancelAndResume) {
@@ -287,7 +265,7 @@ TEST_F(Cluster, CancelAndResume) {
   const Result cancelled = shell("tutti cancel " + name_);
   EXPECT_EQ(cancelled.code, 0) << cancelled.err;
   EXPECT_THAT(cancelled.out, HasSubstr("Go on with: tutti resume"));
-  EXPECT_EQ(shell("kubectl get jobs,pods -l tutti/experiment=" + name_ + " -o name").out, "");
+  EXPECT_EQ(objects("jobs,pods"), "");
   EXPECT_EQ(run().member("onednn-1").status().state, MemberState::kInterrupted);
   const int epochs = run().member("onednn-1").status().epoch;
   EXPECT_GE(epochs, 2);
@@ -327,7 +305,7 @@ TEST_F(Cluster, ACronJobFiresAndGrowsTheStandingEnsemble) {
   };
   ASSERT_TRUE(wait_for("two firings", 200, [&] { return finished() >= 2; }));
   EXPECT_EQ(shell("tutti schedule spec.yaml --remove").code, 0);
-  EXPECT_EQ(shell("kubectl get cronjobs,jobs -l tutti/experiment=" + name_ + " -o name").out, "");
+  EXPECT_EQ(objects("cronjobs,jobs"), "");
   EXPECT_GE(standing.versions().size(), 2u);
   EXPECT_LT(standing.current()->validation.loss, poor);
   // Each firing has seeds of its own.
@@ -403,7 +381,7 @@ TEST_F(Cluster, TheDoctorTriesAPod) {
   const Result missing = shell("tutti doctor --on kubernetes --spec spec.yaml --image nobody/has:it");
   EXPECT_EQ(missing.code, 1);
   EXPECT_THAT(missing.out, ContainsRegex("FAIL +image +.*nobody/has:it"));
-  EXPECT_EQ(shell("kubectl get pods -l tutti/experiment=" + name_ + " -o name").out, "");
+  EXPECT_EQ(objects("pods"), "");
 }
 
 TEST_F(Cluster, MistakesAreOneLine) {

@@ -1,9 +1,9 @@
 // What each dialect writes for the Keras it is for. Each case was seen to fail in a real Keras; the comments say in which.
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <algorithm>
 
+#include "tests/temporary_folder.h"
 #include "tutti/base/error.h"
 #include "tutti/formats/keras/keras_files.h"
 #include "tutti/nn/layers.h"
@@ -14,10 +14,8 @@ namespace {
 using keras::kTuttiKey;
 constexpr KerasDialect kAllDialects[] = {KerasDialect::kPortable, KerasDialect::kKeras20, KerasDialect::kKeras3};
 
-class Dialects : public ::testing::Test {
+class Dialects : public FolderTest {
  protected:
-  ~Dialects() override { std::filesystem::remove(path_); }
-
   Hdf5Reader saved(const Model& model, KerasDialect dialect) {
     save_model(model, path_, {.dialect = dialect});
     return Hdf5Reader(path_);
@@ -43,7 +41,7 @@ class Dialects : public ::testing::Test {
     return ::testing::internal::GetCapturedStderr();
   }
 
-  const std::filesystem::path path_ = std::filesystem::temp_directory_path() / fmt::format("tutti_{}_dialect.h5", getpid());
+  const std::filesystem::path path_ = folder_ / "dialect.h5";
 };
 
 Model compiled(const Optimizer& optimizer, const LossFunction& loss, std::vector<std::string> metrics = {}) {

@@ -1,7 +1,8 @@
 #include <gtest/gtest.h>
-#include <unistd.h>
 
+#include "tests/message_of.h"
 #include "tests/shared_data.h"
+#include "tests/temporary_folder.h"
 #include "tutti/base/error.h"
 #include "tutti/formats/keras/hdf5_reader.h"
 #include "tutti/formats/keras/hdf5_writer.h"
@@ -18,15 +19,6 @@ void expect_eighths(const Tensor& tensor) {
   ASSERT_EQ(tensor.shape(), (Shape{5, 7}));
   const Tensor values = tensor.cast(DType::kFloat64);
   for (int i = 0; i < 35; ++i) EXPECT_EQ(values.data<double>()[static_cast<std::size_t>(i)], i / 8.0) << i;
-}
-
-std::string message_of(const std::function<void()>& function) {
-  try {
-    function();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no Error";
 }
 
 TEST(Hdf5Reader, ReadsFiltersTypesAndByteOrders) {
@@ -76,7 +68,8 @@ TEST(Hdf5Reader, NamesTheFileAndTheObject) {
 }
 
 TEST(Hdf5Writer, WritesWhatTheReaderReads) {
-  const auto path = std::filesystem::temp_directory_path() / fmt::format("tutti_hdf5_{}.h5", getpid());
+  const TemporaryFolder folder;
+  const auto path = folder.path() / "x.h5";
   std::vector<std::string> many;
   for (int i = 0; i < 3000; ++i) many.push_back(fmt::format("a_name_of_some_length_{:020}", i));
   {
@@ -100,7 +93,6 @@ TEST(Hdf5Writer, WritesWhatTheReaderReads) {
   // 3000 names of 42 bytes do not fit one header: Keras splits them.
   EXPECT_FALSE(file.has_attribute("empty", "many"));
   EXPECT_EQ(file.strings_attribute("empty", "many0")->size() + file.strings_attribute("empty", "many1")->size(), 3000u);
-  std::filesystem::remove(path);
 }
 
 TEST(Hdf5Writer, SaysWhatItCannotWrite) {

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "tests/message_of.h"
 #include "tutti/base/error.h"
 #include "tutti/base/files.h"
 #include "tutti/base/log.h"
@@ -213,15 +214,6 @@ TEST(Structure, OfThePortableDialectIsThatOfKeras2) {
 }
 
 // --- Refusals. ---
-
-std::string message_of(const std::function<void()>& function) {
-  try {
-    function();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no Error";
-}
 
 TEST(Refusals, NameWhatIsWrong) {
   const auto json = [](const char* layer) { return fmt::format(R"({{"class_name": "Sequential", "config": [{}]}})", layer); };

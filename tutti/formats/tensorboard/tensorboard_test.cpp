@@ -1,10 +1,10 @@
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <bit>
 #include <cstring>
 #include <vector>
 
+#include "tests/temporary_folder.h"
 #include "tutti/base/error.h"
 #include "tutti/base/files.h"
 #include "tutti/formats/tensorboard/event_writer.h"
@@ -109,12 +109,6 @@ std::vector<Event> read_events(const std::filesystem::path& path) {
   return events;
 }
 
-std::filesystem::path scratch_folder(const char* name) {
-  const auto folder = std::filesystem::temp_directory_path() / fmt::format("tutti_{}_{}", name, getpid());
-  std::filesystem::remove_all(folder);
-  return folder;
-}
-
 std::filesystem::path only_file(const std::filesystem::path& folder) {
   std::vector<std::filesystem::path> files;
   for (const auto& entry : std::filesystem::directory_iterator(folder)) files.push_back(entry.path());
@@ -131,7 +125,8 @@ TEST(Crc32c, IsThatOfTheStandard) {
 }
 
 TEST(EventWriter, WritesRecordsThatAnotherReaderUnderstands) {
-  const auto folder = scratch_folder("events");
+  const TemporaryFolder temporary;
+  const std::filesystem::path& folder = temporary.path();
   EventWriter writer(folder);
   writer.scalar("epoch_loss", 0.25, 0);
   writer.scalar("epoch_loss", -1e-3, 300);
@@ -145,18 +140,17 @@ TEST(EventWriter, WritesRecordsThatAnotherReaderUnderstands) {
   EXPECT_EQ(events[1].value, 0.25f);
   EXPECT_EQ(events[2].step, 300);
   EXPECT_EQ(events[2].value, -1e-3f);
-  std::filesystem::remove_all(folder);
 }
 
 TEST(EventWriter, SaysWhichFileItCannotMake) {
-  const auto folder = scratch_folder("events_file");
-  write_file_atomically(folder, "not a folder");
-  EXPECT_THROW(EventWriter{folder / "train"}, Error);
-  std::filesystem::remove_all(folder);
+  const TemporaryFolder folder;
+  write_file_atomically(folder.path() / "file", "not a folder");
+  EXPECT_THROW(EventWriter{folder.path() / "file" / "train"}, Error);
 }
 
 TEST(TensorBoard, SortsTheLogsIntoTrainAndValidation) {
-  const auto folder = scratch_folder("tensorboard");
+  const TemporaryFolder temporary;
+  const std::filesystem::path& folder = temporary.path();
   const CallbackPtr callback = TensorBoard(folder);
   FitState state;
   for (state.epoch = 0; state.epoch < 2; ++state.epoch) {
@@ -175,7 +169,6 @@ TEST(TensorBoard, SortsTheLogsIntoTrainAndValidation) {
   ASSERT_EQ(validation.size(), 3u);
   EXPECT_EQ(validation[1].tag, "epoch_loss");
   EXPECT_EQ(validation[1].value, 2.0f);
-  std::filesystem::remove_all(folder);
 }
 
 }  // namespace

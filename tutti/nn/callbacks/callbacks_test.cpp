@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
-#include <unistd.h>
 #include <cmath>
 
 #include <filesystem>
@@ -12,6 +11,7 @@
 #include <nlohmann/json.hpp>
 
 #include "tests/shared_data.h"
+#include "tests/temporary_folder.h"
 #include "tutti/base/display.h"
 #include "tutti/base/error.h"
 #include "tutti/nn/layers.h"
@@ -159,9 +159,8 @@ TEST(Callbacks, NaNNeverIsTheBest) {
 }
 
 TEST(ModelCheckpoint, SavesTheBestUnderAFormattedName) {
-  const fs::path folder = fs::temp_directory_path() / fmt::format("tutti_checkpoint_{}", ::getpid());
-  fs::remove_all(folder);
-  fs::create_directories(folder);
+  const TemporaryFolder temporary;
+  const fs::path& folder = temporary.path();
   Recording recording;
   Model model = one_weight();
   FitState state{.model = &model, .epochs = 3};
@@ -180,7 +179,6 @@ TEST(ModelCheckpoint, SavesTheBestUnderAFormattedName) {
   EXPECT_NE(recording.recorder->shown.find("Epoch 2: val_loss did not improve from 1.00000"), std::string::npos);
   Logs logs{{"loss", 1.0}};
   EXPECT_THROW(callback->on_epoch_end(state, logs), Error);  // the name needs val_loss
-  fs::remove_all(folder);
 }
 
 TEST(Callbacks, RefuseWhatKerasRefuses) {
@@ -198,7 +196,8 @@ TEST(Schedules, FollowTheirFormulas) {
 }
 
 TEST(CSVLogger, WritesALineAnEpochAndSaysWhenItCannot) {
-  const fs::path path = fs::temp_directory_path() / fmt::format("tutti_log_{}.csv", ::getpid());
+  const TemporaryFolder folder;
+  const fs::path path = folder.path() / "log.csv";
   Model model = one_weight();
   FitState state{.model = &model};
   const CallbackPtr callback = CSVLogger(path);
@@ -208,7 +207,6 @@ TEST(CSVLogger, WritesALineAnEpochAndSaysWhenItCannot) {
   callback->on_train_end(state);
   EXPECT_EQ(read_file(path), "epoch,accuracy,loss\n0,0.25,0.5\n");
   EXPECT_THROW(CSVLogger("/proc/nowhere/log.csv")->on_train_begin(state), Error);
-  fs::remove(path);
 }
 
 }  // namespace

@@ -1,0 +1,16 @@
+// The value of a cell: its last expression, if no ';' follows.
+#pragma once
+
+#include <clang/AST/Decl.h>
+#include <clang/Sema/Sema.h>
+
+namespace tutti {
+
+// Makes `expression` of the statement show_value(expression), unless it has none; nothing changes then. False with the
+// compiler's words if it cannot be shown.
+bool show_last_value(clang::Sema& sema, clang::TopLevelStmtDecl& statement);
+
+// Lambdas in a statement at the top level have no name that the linker could use: gives them one.
+void adopt_lambdas(clang::ASTContext& context, clang::TopLevelStmtDecl& statement);
+
+}  // namespace tutti
