@@ -18,6 +18,7 @@ enum ExitCode : int {
 void add_train(Command& program, int& code);
 void add_ensemble(Command& program, int& code);
 void add_doctor(Command& program, int& code);
+void add_lab(Command& program, int& code);
 void add_plan(Command& program, int& code);
 void add_cost(Command& program, int& code);  // hidden: what plan starts
 void add_verify(Command& program, int& code);

@@ -102,6 +102,7 @@ void add_commands(Command program, int& code) {
   add_kernel(program, code);
   add_engines(program, code);
   add_data(program, code);
+  add_lab(program, code);
   add_doctor(program, code);
   add_version(program, code);
   add_completion(program, code);

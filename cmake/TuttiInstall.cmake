@@ -18,6 +18,9 @@ endif()
 install(DIRECTORY ${CMAKE_SOURCE_DIR}/tutti DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.h"
   PATTERN "onednn" EXCLUDE PATTERN "torch" EXCLUDE PATTERN "isa" EXCLUDE PATTERN "jupyter" EXCLUDE PATTERN "notebook/cpp" EXCLUDE
   PATTERN "fake_*.h" EXCLUDE PATTERN "golden_cases.h" EXCLUDE)
+# What `tutti lab build` makes its image of.
+install(DIRECTORY ${CMAKE_SOURCE_DIR}/deploy/lab DESTINATION ${CMAKE_INSTALL_DATADIR}/tutti USE_SOURCE_PERMISSIONS
+  PATTERN node_modules EXCLUDE PATTERN generated EXCLUDE)
 install(EXPORT tuttiTargets NAMESPACE tutti:: DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/tutti)
 configure_package_config_file(${CMAKE_SOURCE_DIR}/cmake/tuttiConfig.cmake.in ${CMAKE_BINARY_DIR}/tuttiConfig.cmake
   INSTALL_DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/tutti)

@@ -6,6 +6,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace tutti {
@@ -17,7 +18,7 @@ struct ProcessOptions {
   std::filesystem::path input = {};                     // standard input; default: empty
   std::filesystem::path output = {};                    // standard output and error are appended here; default: this process's
   std::filesystem::path errors = {};                    // standard error, if it goes elsewhere
-  int death_signal = SIGTERM;                           // the child gets it when this process dies
+  int death_signal = SIGTERM;                           // the child gets it when this process dies; 0: it lives on
   // Ctrl-C in the terminal reaches neither. A group is signalled as a whole; a session may have groups of its own. When the
   // process has ended, what is left of its group or session is killed.
   bool own_group = false, own_session = false;
@@ -45,6 +46,8 @@ class Process {
   std::optional<ProcessEnd> poll();
   ProcessEnd wait();
   void signal(int number) const;
+  // Leaves it to itself: it runs on when this object goes. Its id, for later.
+  pid_t release() { return std::exchange(id_, -1); }
   pid_t id() const { return id_; }
 
  private:

@@ -88,15 +88,44 @@ Check check_storage(Kubectl& kubectl) {
           .fix = "use NFS or a hostPath, or install a provisioner (minikube: minikube addons enable storage-provisioner)"};
 }
 
-Check check_rights(Kubectl& kubectl) {
-  constexpr const char* kRights[][2] = {
-      {"create", "jobs.batch"},     {"list", "jobs.batch"},      {"delete", "jobs.batch"},     {"get", "cronjobs.batch"},
-      {"create", "cronjobs.batch"}, {"patch", "cronjobs.batch"}, {"delete", "cronjobs.batch"}, {"list", "pods"},
-      {"create", "pods"},           {"delete", "pods"},          {"get", "pods/log"},          {"list", "events"}};
+std::vector<std::string> missing_rights(Kubectl& kubectl, const std::vector<std::pair<const char*, const char*>>& wanted) {
   std::vector<std::string> missing;
-  for (const auto& [verb, resource] : kRights)
+  for (const auto& [verb, resource] : wanted)
     if (!kubectl.run({"auth", "can-i", verb, resource, "--quiet"}).ok())
       missing.push_back(fmt::format("{} {}", verb, resource));
+  return missing;
+}
+
+Check check_lab_rights(Kubectl& kubectl) {
+  const std::vector<std::string> missing = missing_rights(kubectl, {{"create", "deployments.apps"},
+                                                                    {"patch", "deployments.apps"},
+                                                                    {"list", "replicasets.apps"},
+                                                                    {"create", "services"},
+                                                                    {"create", "secrets"},
+                                                                    {"get", "secrets"},
+                                                                    {"create", "persistentvolumeclaims"},
+                                                                    {"create", "networkpolicies.networking.k8s.io"},
+                                                                    {"create", "pods/portforward"}});
+  if (missing.empty()) return {.name = "lab", .detail = "you may make what tutti lab up --on kubernetes makes"};
+  return {.name = "lab",
+          .state = CheckState::kNote,
+          .detail = fmt::format("you may not {}: no tutti lab up --on kubernetes", fmt::join(missing, ", ")),
+          .fix = "ask for the role edit in your namespace: kubectl create rolebinding NAME --clusterrole=edit --user=YOU"};
+}
+
+Check check_rights(Kubectl& kubectl) {
+  const std::vector<std::string> missing = missing_rights(kubectl, {{"create", "jobs.batch"},
+                                                                    {"list", "jobs.batch"},
+                                                                    {"delete", "jobs.batch"},
+                                                                    {"get", "cronjobs.batch"},
+                                                                    {"create", "cronjobs.batch"},
+                                                                    {"patch", "cronjobs.batch"},
+                                                                    {"delete", "cronjobs.batch"},
+                                                                    {"list", "pods"},
+                                                                    {"create", "pods"},
+                                                                    {"delete", "pods"},
+                                                                    {"get", "pods/log"},
+                                                                    {"list", "events"}});
   if (missing.empty()) return {.name = "permissions", .detail = "jobs, cron jobs, pods, their logs and events"};
   return {.name = "permissions",
           .state = CheckState::kBroken,
@@ -119,6 +148,7 @@ std::vector<Check> check_cluster(Kubectl& kubectl) {
   std::ranges::move(check_nodes(kubectl), std::back_inserter(checks));
   checks.push_back(check_storage(kubectl));
   checks.push_back(check_rights(kubectl));
+  checks.push_back(check_lab_rights(kubectl));
   return checks;
 }
 

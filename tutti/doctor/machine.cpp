@@ -146,6 +146,16 @@ Check check_gnuplot() {
           .fix = "apt install gnuplot-nox"};
 }
 
+Check check_lab() {
+  for (const char* program : {"jupyter-lab", "jupyter-notebook"})
+    if (const auto version = answer_of({program, "--version"}))
+      return {.name = "lab", .detail = fmt::format("{} {}: tutti lab up", program, *version)};
+  return {.name = "lab",
+          .state = CheckState::kNote,
+          .detail = "no JupyterLab: tutti lab up cannot start it here",
+          .fix = "pip install jupyterlab; without PyPI see docs/lab.md"};
+}
+
 }  // namespace
 
 std::string_view name_of(CheckState state) {
@@ -171,6 +181,8 @@ std::vector<Check> check_machine(const fs::path& store, const fs::path& root) {
   add(check_containers(root));
   checks.push_back(check_store(store));
   checks.push_back(check_gnuplot());
+  // A Pod starts no lab.
+  if (env("KUBERNETES_SERVICE_HOST").empty()) checks.push_back(check_lab());
   return checks;
 }
 
