@@ -94,6 +94,17 @@ std::string reason_of(Kubectl& kubectl, const Answer& pod) {
   }
 }
 
+// Why it has no Pod: what the cluster says when it refuses to make one (a quota, an admission rule), or "".
+std::string reason_without_pod(Kubectl& kubectl, const std::string& name) {
+  const Answer deployment = get(kubectl, name, {"deployment", name});
+  const Answer::json_pointer conditions("/status/conditions");
+  if (!deployment.contains(conditions)) return "";
+  for (const Answer& condition : deployment.at(conditions))
+    if (condition.value("type", "") == "ReplicaFailure" && condition.value("status", "") == "True")
+      return condition.value("message", "");
+  return "";
+}
+
 fs::path forward_file(const KubectlOptions& place, const std::string& name) {
   return lab_state_dir() / ("forward-" + object_name({place.context, place.name_space, name}) + ".json");
 }
@@ -140,7 +151,7 @@ void wait_for_lab(Kubectl& kubectl, const std::string& name, double patience,
     if (is_missing(reply)) fail_missing(name);
     if (interrupted()) throw Interrupted();
     const auto pod = newest_pod(kubectl, name);
-    const std::string reason = pod ? reason_of(kubectl, *pod) : reply.complaint();
+    const std::string reason = pod ? reason_of(kubectl, *pod) : reason_without_pod(kubectl, name);
     if (!reason.empty() && reason != said) say(said = reason);
     if (Clock::now() - begin > std::chrono::duration<double>(patience))
       fail("lab", "{} is not ready after {:.0f} s: {}. It may still become so: tutti lab status --on kubernetes.", name,

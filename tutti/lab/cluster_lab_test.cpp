@@ -146,6 +146,25 @@ TEST(ClusterLab, APodThatGoesWhileItIsLookedAt) {
               HasSubstr("is not ready after 0 s"));
 }
 
+TEST(ClusterLab, WithoutAPodTheClusterSaysWhy) {
+  FakeKubectl kubectl;
+  kubectl.replies["rollout status"] = {.code = 1, .out = "", .err = "error: timed out waiting for the condition\n"};
+  kubectl.replies["get pods"] = {.out = R"({"items":[]})"};
+  std::vector<std::string> said;
+  const auto wait = [&] {
+    return error_of([&] { wait_for_lab(kubectl, "ml", 0, [&](const std::string& reason) { said.push_back(reason); }); });
+  };
+  // Between the old Pod and the new one there is nothing to say.
+  kubectl.replies["get deployment"] = {.out = R"({"metadata":{},"status":{}})"};
+  EXPECT_THAT(wait(), HasSubstr("nobody says why"));
+  EXPECT_TRUE(said.empty());
+  kubectl.replies["get deployment"] = {
+      .out = R"({"metadata":{},"status":{"conditions":[{"type":"Available","status":"False","message":"no"},
+                 {"type":"ReplicaFailure","status":"True","message":"exceeded quota: small"}]}})"};
+  EXPECT_THAT(wait(), HasSubstr("exceeded quota: small"));
+  EXPECT_THAT(said, ElementsAre("exceeded quota: small"));
+}
+
 TEST(ClusterLab, Token) {
   FakeKubectl kubectl;
   kubectl.replies["get secret"] = {.out = "5ec2e7"};

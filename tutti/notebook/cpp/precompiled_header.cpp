@@ -5,6 +5,8 @@
 #include <llvm/Support/raw_ostream.h>
 #include <unistd.h>
 
+#include <chrono>
+
 #include "tutti/base/error.h"
 #include "tutti/base/files.h"
 #include "tutti/base/log.h"
@@ -51,6 +53,9 @@ constexpr const char* kUsualHeaders = R"(#include <algorithm>
 // Kinds, flags and versions: a few are in use at a time, of some 20 MB each.
 constexpr std::size_t kKept = 4;
 
+// Where an image, or whoever installs tutti for all users, puts them: XDG_CACHE_HOME=/var/cache tutti kernel install.
+constexpr const char* kOfAllUsers = "/var/cache/tutti/headers";
+
 void make(SourceKind kind, const std::vector<std::string>& arguments, const fs::path& source, const fs::path& out,
           std::vector<fs::path>& headers) {
   std::vector<std::string> all = arguments;
@@ -79,14 +84,19 @@ std::optional<fs::path> precompiled_header(SourceKind kind, const std::vector<st
   const fs::path folder = cache_dir() / "headers";
   const std::string key =
       key_of(fmt::format("{} {}\n{}", compiler_version(), fmt::join(arguments, " "), precompiled_text(kind)));
-  if (auto made = find_made(folder, key)) return made;
+  for (const fs::path& place : {folder, fs::path(kOfAllUsers)})
+    if (auto made = find_made(place, key)) return made;
   try {
     log_info("preparing tutti's headers, once");
     const std::string text = precompiled_text(kind);
     // Named in the precompiled header's tables, where clang looks for it again.
     const fs::path source = folder / fmt::format("{}.h", key_of(text).substr(0, 8));
     std::error_code code;
-    if (!fs::exists(source, code) || read_file(source) != text) write_file_atomically(source, text);
+    if (!fs::exists(source, code) || read_file(source) != text) {
+      write_file_atomically(source, text);
+      // Layers of images keep times in seconds, and a file of another time would be another file.
+      fs::last_write_time(source, std::chrono::floor<std::chrono::seconds>(fs::file_time_type::clock::now()));
+    }
     const fs::path aside = folder / fmt::format(".{}-{}", key, ::getpid());
     std::vector<fs::path> headers;
     make(kind, arguments, source, aside, headers);
