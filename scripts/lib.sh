@@ -10,7 +10,8 @@ build_packages=(g++ cmake ninja-build ccache pkg-config git ca-certificates
   libdnnl-dev libtorch-dev gnuplot-nox libclang-19-dev llvm-19-dev libclang-cpp19-dev libzmq3-dev cppzmq-dev)
 # What only the tests need.
 test_packages=(help2man dpkg-dev file clang-14 clang-tidy-14 clang-format-14 libclang-rt-14-dev python3 hdf5-tools
-  python3-jupyter-client python3-jsonschema jupyter-console jupyter-nbconvert python3-nbclient)
+  python3-jupyter-client python3-jsonschema jupyter-console jupyter-nbconvert python3-nbclient
+  chromium python3-jupyterlab-server libjs-mathjax)
 
 say() { printf '\033[1m==> %s\033[0m\n' "$*"; }
 die() { printf 'error: %s\n' "$*" >&2; exit 1; }

@@ -11,6 +11,7 @@
 #include "tutti/base/process.h"
 #include "tutti/doctor/doctor.h"
 #include "tutti/engines/engines.h"
+#include "tutti/notebook/plugin.h"
 
 namespace fs = std::filesystem;
 
@@ -146,6 +147,16 @@ Check check_gnuplot() {
           .fix = "apt install gnuplot-nox"};
 }
 
+Check check_notebook() {
+  const LoadedCppPlugin loaded = load_cpp_plugin();
+  if (loaded.plugin)
+    return {.name = "notebooks", .detail = fmt::format("{}: tutti run, tutti kernel install", loaded.plugin->version())};
+  return {.name = "notebooks",
+          .state = CheckState::kNote,
+          .detail = "no C++ notebooks, and scripts are compiled by this machine's compiler",
+          .fix = loaded.reason};
+}
+
 Check check_lab() {
   for (const char* program : {"jupyter-lab", "jupyter-notebook"})
     if (const auto version = answer_of({program, "--version"}))
@@ -181,6 +192,7 @@ std::vector<Check> check_machine(const fs::path& store, const fs::path& root) {
   add(check_containers(root));
   checks.push_back(check_store(store));
   checks.push_back(check_gnuplot());
+  checks.push_back(check_notebook());
   // A Pod starts no lab.
   if (env("KUBERNETES_SERVICE_HOST").empty()) checks.push_back(check_lab());
   return checks;

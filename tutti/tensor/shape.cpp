@@ -1,5 +1,7 @@
 #include "tutti/tensor/shape.h"
 
+#include <ostream>
+
 #include "tutti/base/error.h"
 
 namespace tutti {
@@ -52,6 +54,8 @@ std::string to_string(const Shape& shape) {
   if (shape.rank() == 1) text += ",";
   return text + ")";
 }
+
+std::ostream& operator<<(std::ostream& stream, const Shape& shape) { return stream << to_string(shape); }
 
 std::string to_string(const TensorType& type) { return fmt::format("{} {}", name_of(type.dtype), to_string(type.shape)); }
 

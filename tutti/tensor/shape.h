@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <initializer_list>
+#include <iosfwd>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -68,6 +69,7 @@ class Shape {
 
 // "(32, 10)"; -1 is written None, as Keras does.
 std::string to_string(const Shape& shape);
+std::ostream& operator<<(std::ostream& stream, const Shape& shape);
 
 struct TensorType {
   DType dtype = DType::kFloat32;

@@ -1,5 +1,7 @@
 #include "tutti/tensor/tensor.h"
 
+#include <sstream>
+
 #include <gtest/gtest.h>
 
 #include "tutti/base/error.h"
@@ -11,6 +13,9 @@ TEST(Shape, PrintsAsKerasDoes) {
   EXPECT_EQ(to_string(Shape{}), "()");
   EXPECT_EQ(to_string(Shape{3}), "(3,)");
   EXPECT_EQ(to_string(Shape{-1, 32, 3}), "(None, 32, 3)");
+  std::ostringstream stream;
+  stream << Shape{2, 3};
+  EXPECT_EQ(stream.str(), "(2, 3)");
   EXPECT_EQ((Shape{2, 3, 4}).strides(), (std::vector<std::int64_t>{12, 4, 1}));
 }
 

@@ -95,7 +95,7 @@ TEST_F(LabInCluster, TheArticlesWay) {
   EXPECT_THAT(run("kubectl exec deployment/ml -- id -u").out, "65532\n");
   EXPECT_NE(run("kubectl exec deployment/ml -- touch /usr/x").code, 0);
 
-  const Said driven = drive(url, token, "refused,open,notebook,rerun");
+  const Said driven = drive(url, token, "refused,open,notebook,rerun,article");
   EXPECT_EQ(driven.code, 0) << driven.out << driven.err;
   EXPECT_TRUE(fs::exists(folder_ / "notebooks/Untitled.ipynb"));
 

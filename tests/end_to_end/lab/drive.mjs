@@ -15,6 +15,7 @@
 //   rerun       the menu's "Restart Kernel and Run All Cells..." on the `cells` alone, in a notebook of their own
 //   terminal    a shell
 //   panels      the running panel and the dark theme
+//   article     examples/notebooks/cifar10.ipynb as the `article` samples say: it is opened, "Run All Cells", looked at
 //   reopen      the notebook that `rerun` or `save` left is there with its outputs (for a lab that was started again)
 import { createRequire } from 'node:module';
 import fs from 'node:fs';
@@ -23,8 +24,9 @@ import { parseArgs } from 'node:util';
 
 import { LabPage, StepError } from './lab_page.mjs';
 
-const kSteps = ['refused', 'open', 'notebook', 'complete', 'inspect', 'interrupt', 'crash', 'rerun', 'terminal', 'panels', 'reopen'];
+const kSteps = ['refused', 'open', 'notebook', 'complete', 'inspect', 'interrupt', 'crash', 'rerun', 'terminal', 'panels', 'article', 'reopen'];
 const kUsual = kSteps.filter(step => step !== 'reopen');
+const kExamples = new URL('../../../examples/notebooks/', import.meta.url);
 
 function options() {
   const { values } = parseArgs({
@@ -174,6 +176,33 @@ const steps = {
     await lab.picture('dark');
     await lab.theme('JupyterLab Light');
     await lab.click('.jp-SideBar .lm-TabBar-tab', 'File Browser');
+  },
+
+  async article(lab, _, samples) {
+    if (!samples.article) return;  // the example is in C++
+    const { file, parameters, seconds, expect, pictures } = samples.article;
+    const notebook = JSON.parse(fs.readFileSync(new URL(file, kExamples), 'utf8'));
+    const tagged = notebook.cells.findIndex(cell => cell.metadata.tags?.includes('parameters'));
+    check(tagged >= 0, `expected a cell with the tag parameters in ${file}`, tagged);
+    const cell = { cell_type: 'code', id: 'injected', metadata: {}, execution_count: null, outputs: [], source: parameters };
+    notebook.cells.splice(tagged + 1, 0, cell);
+    await lab.upload(file, notebook);
+    await lab.openFile(file);
+    await lab.menu('Run', 'runmenu:run-all');
+    const codes = notebook.cells.flatMap((cell, index) => (cell.cell_type === 'code' ? [index] : []));
+    await lab.waitForEnd(codes.at(-1), seconds);
+    const outputs = [];
+    for (const code of codes) outputs.push(await lab.output(code));
+    for (const output of outputs) check(!output.error, 'expected no error', output);
+    const text = outputs.map(output => output.text).join('\n');
+    for (const words of expect) check(text.includes(words), `expected '${words}' in ${file}`, text);
+    const seen = outputs.reduce((sum, output) => sum + output.pictures, 0);
+    check(seen >= pictures, `expected ${pictures} pictures in ${file}`, seen);
+    for (const code of codes.filter((_, index) => outputs[index].pictures + outputs[index].tables > 0)) {
+      await lab.show(code);
+      await lab.picture(`article-${code}`);
+    }
+    await lab.save();
   },
 
   async reopen(lab, _, samples) {

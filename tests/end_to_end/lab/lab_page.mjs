@@ -80,6 +80,19 @@ export class LabPage {
     await this.waitForKernel(60, true);
   }
 
+  // Puts a notebook on the server, as a drop on the file browser does.
+  async upload(name, notebook) {
+    await this.page.evaluate(async (name, content) => {
+      await window.jupyterapp.serviceManager.contents.save(name, { type: 'notebook', format: 'json', content });
+    }, name, notebook);
+  }
+
+  // Scrolls to a cell.
+  async show(cell) {
+    await this.page.evaluate((selector, cell) => document.querySelectorAll(selector)[cell].scrollIntoView(), kCells, cell);
+    await new Promise(resolve => setTimeout(resolve, 500));
+  }
+
   // `fresh`: of a notebook that was just opened, whose indicator says idle before it has a kernel at all; what is started then is
   // lost.
   async waitForKernel(seconds = 60, fresh = false) {

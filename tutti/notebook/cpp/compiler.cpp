@@ -46,6 +46,8 @@ std::vector<std::string> compiler_arguments(SourceKind kind) {
   std::vector<std::string> arguments = {"clang++", "-std=c++20", "-O2", "-fPIC",
                                         // Line tables: an uncaught exception tells where it was thrown.
                                         "-gline-tables-only",
+                                        // A text that cannot be printed has forty candidates.
+                                        "-fshow-overloads=best",
                                         // A linker in this process cannot give libraries' kind of thread-local storage.
                                         "-femulated-tls", "-resource-dir", TUTTI_CLANG_RESOURCES, "-I",
                                         header_folder().string()};

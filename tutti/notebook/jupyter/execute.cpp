@@ -33,6 +33,14 @@ CellError with_lines(CellError error) {
   return error;
 }
 
+// "exit" and "quit", which in a console end it, as Python's do.
+bool asks_to_leave(const std::string& code) {
+  const std::size_t begin = code.find_first_not_of(" \t\r\n"), end = code.find_last_not_of(" \t\r\n;");
+  if (begin == std::string::npos || end == std::string::npos || end < begin) return false;
+  const std::string word = code.substr(begin, end + 1 - begin);
+  return word == "exit" || word == "quit" || word == "exit()" || word == "quit()";
+}
+
 }  // namespace
 
 struct Kernel::ExecuteRequest {
@@ -67,15 +75,17 @@ void Kernel::execute(const Message& request, bool is_aborted) {
 
   const std::string started = date_now();
   CellResult result;
-  Json values = Json::object();
-  {
+  Json values = Json::object(), payload = Json::array();
+  if (asks_to_leave(asked.code)) {
+    payload.push_back({{"source", "ask_exit"}, {"keepkernel", false}});
+  } else {
     const Raised in_cell(in_cell_);
     const InterruptsNoticed interrupts;
     result = run_code(asked, count_);
     if (!result.error) values = user_expressions(asked.expressions);
   }
   finish_output();
-  Json content = {{"status", "ok"}, {"user_expressions", values}, {"payload", Json::array()}};
+  Json content = {{"status", "ok"}, {"user_expressions", values}, {"payload", payload}};
   if (result.error) {
     const CellError error = with_lines(*result.error);
     iopub_.error(error);

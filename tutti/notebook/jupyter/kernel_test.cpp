@@ -111,6 +111,17 @@ TEST_F(KernelTest, UserExpressions) {
   EXPECT_EQ(values["bad"]["status"], "error");
 }
 
+TEST_F(KernelTest, ExitEndsAConsole) {
+  start();
+  for (const char* word : {"exit", " quit()\n", "exit;"}) {
+    const Json reply = reply_to(execute(word)).content;
+    EXPECT_EQ(reply["status"], "ok") << word;
+    ASSERT_EQ(reply["payload"].size(), 1u) << word;
+    EXPECT_EQ(reply["payload"][0]["source"], "ask_exit");
+  }
+  EXPECT_EQ(reply_to(execute("value exit")).content["payload"], Json::array());
+}
+
 TEST_F(KernelTest, AnErrorAbortsWhatWaits) {
   start();
   const std::string failing = execute("sleep 0.05\nerror"), behind = execute("value 1"),
