@@ -84,6 +84,18 @@ TEST(Interpreter, TellsExceptionsWithTheirPlace) {
   EXPECT_EQ(value("1"), "1");
 }
 
+// What the cell has to destroy on the way out comes from headers.
+TEST(Interpreter, TellsThePlaceBetweenVariablesOfHeaders) {
+  const CellResult result =
+      run("int early = 1;\nstd::map<int, std::string> table;\n"
+          "std::vector<std::string> words(3, \"a\");\ndatasets::csv(\"/nowhere\", {.label_column = words[0]});\nint late = 2;");
+  ASSERT_TRUE(result.error);
+  EXPECT_THAT(result.error->lines.back(), HasSubstr("]:4"));
+  EXPECT_EQ(value("early"), "1");
+  EXPECT_EQ(value("table.size() + words.size()"), "3");
+  EXPECT_THAT(value("late"), HasSubstr("undeclared"));
+}
+
 TEST(Interpreter, ForgetsWhatAnExceptionLeftUnmade) {
   EXPECT_THAT(value("int before = 5;\nint unmade = std::stoi(\"no\");\nint after = 6;"), HasSubstr("std::invalid_argument"));
   EXPECT_EQ(value("before"), "5");

@@ -144,6 +144,15 @@ thrown:
 }
 )";
 
+// In an object file each section begins at 0, and of inlined functions DWARF's reader asks by the address alone: here no two
+// sections share any.
+class SectionsApart : public llvm::LoadedObjectInfoHelper<SectionsApart> {
+ public:
+  std::uint64_t getSectionLoadAddress(const llvm::object::SectionRef& section) const override {
+    return (section.getIndex() + 1) << 32;
+  }
+};
+
 bool is_of_system(const std::string& file) {
   return file.find("/include/c++/") != std::string::npos || file.starts_with("/usr/include/") || file.starts_with("/usr/lib/");
 }
@@ -274,10 +283,12 @@ std::vector<SourcePlace> Jit::places_of(std::uintptr_t address) const {
   std::vector<SourcePlace> places;
   for (const llvm::object::SymbolRef& symbol : file->symbols()) {
     if (need(symbol.getName()) != code.symbol) continue;
+    const llvm::object::SectionRef section = *need(symbol.getSection());
     const std::uint64_t offset = need(symbol.getValue()) + (address - next->first);
-    const auto context = llvm::DWARFContext::create(*file);
+    const SectionsApart apart;
+    const auto context = llvm::DWARFContext::create(*file, llvm::DWARFContext::ProcessDebugRelocations::Process, &apart);
     using Kind = llvm::DILineInfoSpecifier::FileLineInfoKind;
-    const llvm::object::SectionedAddress at{offset, need(symbol.getSection())->getIndex()};
+    const llvm::object::SectionedAddress at{apart.getSectionLoadAddress(section) + offset, section.getIndex()};
     const auto whole = context->getInliningInfoForAddress(at, {Kind::AbsoluteFilePath, llvm::DINameKind::LinkageName});
     const auto written = context->getInliningInfoForAddress(at, {Kind::RawValue, llvm::DINameKind::None});
     for (std::uint32_t i = whole.getNumberOfFrames(); i > 0; --i) {
