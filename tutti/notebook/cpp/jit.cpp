@@ -5,6 +5,7 @@
 #include <unwind.h>
 
 #include <array>
+#include <atomic>
 #include <cstdlib>
 #include <map>
 #include <mutex>
@@ -94,13 +95,18 @@ struct LibraryThreadLocal {
   std::array<void*, 4> control{};  // the layout of libgcc's, not looked into
   std::string name;
 };
-std::map<const void*, const LibraryThreadLocal*>& library_thread_locals() {
-  static auto* const all = new std::map<const void*, const LibraryThreadLocal*>;
-  return *all;
+using LibraryThreadLocals = std::map<const void*, const LibraryThreadLocal*>;
+// Never changed, and never destroyed: threads of the user's read it while another one takes its place.
+std::atomic<const LibraryThreadLocals*> library_thread_locals{new LibraryThreadLocals};
+
+void add_thread_local(const LibraryThreadLocal* known) {
+  auto* const all = new LibraryThreadLocals(*library_thread_locals.load());
+  (*all)[&known->control] = known;
+  library_thread_locals = all;
 }
 extern "C" void* __emutls_get_address(void* control);
 void* thread_local_address(void* control) {
-  const auto& known = library_thread_locals();
+  const LibraryThreadLocals& known = *library_thread_locals.load(std::memory_order_acquire);
   const auto found = known.find(control);
   return found == known.end() ? __emutls_get_address(control) : dlsym(RTLD_DEFAULT, found->second->name.c_str());
 }
