@@ -198,7 +198,7 @@ Completions complete_cell(Cells& cells, const std::string& code, std::size_t cur
   return completions;
 }
 
-std::optional<MimeBundle> inspect_cell(Cells& cells, const std::string& code, std::size_t cursor, int) {
+std::optional<MimeBundle> inspect_cell(Cells& cells, const std::string& code, std::size_t cursor) {
   // The whole word around the cursor; behind a '(' or ',', the call.
   std::size_t end = std::min(cursor, code.size());
   const bool in_word = (end < code.size() && is_word(code[end])) || (end > 0 && is_word(code[end - 1]));

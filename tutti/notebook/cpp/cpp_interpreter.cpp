@@ -61,14 +61,17 @@ class CppInterpreter : public Interpreter {
 
   CellResult execute(const std::string& code, int number) override;
   Completions complete(const std::string& code, std::size_t cursor) override { return complete_cell(cells_, code, cursor); }
-  std::optional<MimeBundle> inspect(const std::string& code, std::size_t cursor, int detail) override {
-    return inspect_cell(cells_, code, cursor, detail);
+  std::optional<MimeBundle> inspect(const std::string& code, std::size_t cursor) override {
+    return inspect_cell(cells_, code, cursor);
   }
   CellCompleteness is_complete(const std::string& code) override {
     const Brackets brackets = check_brackets(code);
     return {brackets.state, brackets.indent};
   }
-  void interrupt() override { interrupt_guarded(); }
+  void interrupt() override {
+    set_interrupted(true);  // a cell that is compiled does not run then
+    interrupt_guarded();
+  }
 
  private:
   // Links what was compiled; what is wrong, "" if nothing.

@@ -140,14 +140,14 @@ TEST(Interpreter, Completes) {
 
 TEST(Interpreter, Inspects) {
   run("// Twice as much.\nint twice_as(int x) { return 2 * x; }");
-  const auto bundle = cpp().inspect("twice_as", 3, 0);
+  const auto bundle = cpp().inspect("twice_as", 3);
   ASSERT_TRUE(bundle);
   EXPECT_THAT(plain_text(*bundle), HasSubstr("int twice_as(int x)"));
   EXPECT_THAT(plain_text(*bundle), HasSubstr("Twice as much."));
-  const auto call = cpp().inspect("twice_as(", 9, 0);
+  const auto call = cpp().inspect("twice_as(", 9);
   ASSERT_TRUE(call);
   EXPECT_THAT(plain_text(*call), HasSubstr("int x"));
-  EXPECT_FALSE(cpp().inspect("no_such_thing", 4, 0));
+  EXPECT_FALSE(cpp().inspect("no_such_thing", 4));
 }
 
 TEST(Interpreter, IsComplete) {

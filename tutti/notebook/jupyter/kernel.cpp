@@ -161,8 +161,7 @@ Json Kernel::complete(const Json& content) {
 Json Kernel::inspect(const Json& content) {
   const CodeAt at = code_at(content);
   const std::optional<std::string> code = only_code(at.code, at.cursor);
-  const std::optional<MimeBundle> found =
-      code ? interpreter().inspect(*code, at.cursor, number_of(content, "detail_level", 0)) : inspect_magic(at.code, at.cursor);
+  const std::optional<MimeBundle> found = code ? interpreter().inspect(*code, at.cursor) : inspect_magic(at.code, at.cursor);
   return {{"status", "ok"},
           {"found", found.has_value()},
           {"data", found ? to_data(*found) : Json::object()},
