@@ -27,7 +27,7 @@ std::string stamp_of(const fs::path& file) {
   return fmt::format("{} {}{:09}", status.st_size, status.st_mtim.tv_sec, status.st_mtim.tv_nsec);
 }
 
-// Removes all but the `keep` keys that were used last, and made files that no key names any more.
+// Removes all but the `keep` keys that were used last, with their files.
 void prune(const fs::path& folder, std::size_t keep) {
   std::vector<std::pair<fs::file_time_type, std::string>> keys;
   std::error_code code;

@@ -22,27 +22,10 @@ namespace {
 
 constexpr std::size_t kKept = 100;
 
-// "std::runtime_error" of the exception that is being handled.
-std::string exception_type() {
-  const std::type_info* type = abi::__cxa_current_exception_type();
-  if (!type) return "an exception";
-  int status = 0;
-  char* const name = abi::__cxa_demangle(type->name(), nullptr, nullptr, &status);
-  std::string result = status == 0 && name ? name : type->name();
-  std::free(name);
-  return result;
-}
-
 // --- Without the plug-in ---
 
-// Where tutti's headers and the library are, for a compiler.
 std::vector<std::string> build_flags() {
-  const fs::path library = library_folder();
-  std::error_code code;
-  std::string headers = TUTTI_SOURCE_DIR;
-  for (const fs::path& prefix : {library.parent_path(), library.parent_path().parent_path()})
-    if (fs::is_regular_file(prefix / "include/tutti/tutti.h", code)) headers = (prefix / "include").string();
-  return {"-std=c++20", "-O2", "-g1", "-Wall", "-Wno-missing-field-initializers", "-I" + headers};
+  return {"-std=c++20", "-O2", "-g1", "-Wall", "-Wno-missing-field-initializers", "-I" + header_folder().string()};
 }
 
 // A shared object of the script.
@@ -110,6 +93,24 @@ std::string script_text(const fs::path& script) {
   std::string text = read_file(script, std::size_t{64} << 20);
   if (text.starts_with("#!")) text.replace(0, 2, "//");
   return text;
+}
+
+fs::path header_folder() {
+  const fs::path library = library_folder();
+  std::error_code code;
+  for (const fs::path& prefix : {library.parent_path(), library.parent_path().parent_path()})
+    if (fs::is_regular_file(prefix / "include/tutti/tutti.h", code)) return prefix / "include";
+  return TUTTI_SOURCE_DIR;
+}
+
+std::string exception_type() {
+  const std::type_info* type = abi::__cxa_current_exception_type();
+  if (!type) return "an exception";
+  int status = 0;
+  char* const name = abi::__cxa_demangle(type->name(), nullptr, nullptr, &status);
+  std::string result = status == 0 && name ? name : type->name();
+  std::free(name);
+  return result;
 }
 
 int call_main(MainFunction function, const std::vector<std::string>& arguments) {

@@ -191,9 +191,17 @@ Jit& Jit::instance() {
   return *jit;
 }
 
+void initialise_llvm() {
+  static const bool done = [] {
+    llvm::InitializeNativeTarget();
+    llvm::InitializeNativeTargetAsmPrinter();
+    return true;
+  }();
+  (void)done;
+}
+
 Jit::Jit() {
-  llvm::InitializeNativeTarget();
-  llvm::InitializeNativeTargetAsmPrinter();
+  initialise_llvm();
   // No platform: who runs initialisers and destructors, we know ourselves.
   jit_ = need(orc::LLJITBuilder().setPlatformSetUp(orc::setUpInactivePlatform).create());
   // What goes wrong is told to whoever asked.
@@ -236,7 +244,7 @@ std::vector<std::string> Jit::missing(llvm::MemoryBufferRef object) {
       const std::string variable = name.substr(kControl.size());
       if (dlsym(RTLD_DEFAULT, variable.c_str())) {
         auto* const control = new LibraryThreadLocal{.name = variable};  // as long as the code
-        library_thread_locals()[&control->control] = control;
+        add_thread_local(control);
         need(jit_->getMainJITDylib().define(orc::absoluteSymbols(
             {{jit_->mangleAndIntern(name), {orc::ExecutorAddr::fromPtr(&control->control), llvm::JITSymbolFlags::Exported}}})));
         placed().names.insert(name);
