@@ -36,6 +36,8 @@ TEST(Interpreter, ShowsTheLastValue) {
   EXPECT_EQ(value("auto twice = [](auto x) { return x + x; };\ntwice(std::string(\"ab\")).size()"), "4");
 }
 
+TEST(Interpreter, AStreamIsNoValue) { EXPECT_EQ(value("std::ostringstream out;\nout << 1"), ""); }
+
 TEST(Interpreter, GoesOnAfterMistakes) {
   EXPECT_THAT(value("int a1 = 1; int b1 = nope; enum { kOne };"), HasSubstr("In["));
   EXPECT_THAT(value("a1"), HasSubstr("undeclared"));

@@ -14,6 +14,12 @@ clang::NamespaceDecl* find_namespace(clang::Sema& sema, const char* name) {
   return found.getAsSingle<clang::NamespaceDecl>();
 }
 
+// "std::cout << x" is not asked for its value.
+bool is_stream(clang::QualType type) {
+  const clang::CXXRecordDecl* const record = type->getAsCXXRecordDecl();
+  return record && record->isInStdNamespace() && record->getIdentifier() && record->getName() == "basic_ostream";
+}
+
 class LambdaFinder : public clang::RecursiveASTVisitor<LambdaFinder> {
  public:
   explicit LambdaFinder(clang::DeclContext* context) : context_(context) {}
@@ -34,6 +40,7 @@ void show_last_value(clang::Sema& sema, clang::TopLevelStmtDecl& statement) {
   if (!statement.isSemiMissing()) return;
   auto* expression = llvm::dyn_cast_or_null<clang::Expr>(statement.getStmt());
   if (!expression || expression->getType()->isVoidType() || expression->isTypeDependent()) return;
+  if (is_stream(expression->getType())) return;
   clang::NamespaceDecl* const tutti = find_namespace(sema, "tutti");
   if (!tutti) return;
   if (auto* full = llvm::dyn_cast<clang::FullExpr>(expression)) expression = full->getSubExpr();
