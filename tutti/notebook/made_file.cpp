@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 #include <openssl/evp.h>
 
+#include "tutti/base/base64.h"
 #include "tutti/base/error.h"
 #include "tutti/base/files.h"
 
@@ -94,9 +95,7 @@ std::string key_of(const std::string& text) {
   unsigned char digest[EVP_MAX_MD_SIZE];
   unsigned int size = 0;
   EVP_Digest(text.data(), text.size(), digest, &size, EVP_sha256(), nullptr);
-  std::string key;
-  for (std::size_t i = 0; i < kKeyLetters / 2; ++i) key += fmt::format("{:02x}", digest[i]);
-  return key;
+  return hexadecimal({digest, kKeyLetters / 2});
 }
 
 }  // namespace tutti
