@@ -20,7 +20,7 @@ class Run : public FolderTest, public testing::WithParamInterface<const char*> {
   }
   bool is_in_process() const { return std::string(GetParam()).empty(); }
   Result run(const std::string& command) {
-    return run_shell(folder_, command, "TUTTI_RUN=" + std::string(GetParam()) + " XDG_CACHE_HOME=" TUTTI_BINARY_DIR "/cache");
+    return run_shell(folder_, command, "TUTTI_RUN_WITH=" + std::string(GetParam()) + " XDG_CACHE_HOME=" TUTTI_BINARY_DIR "/cache");
   }
   void write(const std::string& name, const std::string& text) { write_file_atomically(folder_ / name, text); }
 };

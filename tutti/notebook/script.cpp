@@ -146,7 +146,7 @@ int call_script(const std::function<int()>& main_function, const std::function<s
 int run_script(const fs::path& script, const std::vector<std::string>& arguments) {
   script_text(script);
   handle_interrupts();
-  if (env("TUTTI_RUN") != "compiler")
+  if (env("TUTTI_RUN_WITH") != "compiler")
     if (const LoadedCppPlugin loaded = load_cpp_plugin(); loaded.plugin) return loaded.plugin->run_script(script, arguments);
   return run_compiled(script, arguments);
 }
