@@ -20,7 +20,8 @@ class Run : public FolderTest, public testing::WithParamInterface<const char*> {
   }
   bool is_in_process() const { return std::string(GetParam()).empty(); }
   Result run(const std::string& command) {
-    return run_shell(folder_, command, "TUTTI_RUN_WITH=" + std::string(GetParam()) + " XDG_CACHE_HOME=" TUTTI_BINARY_DIR "/cache");
+    return run_shell(folder_, command,
+                     "TUTTI_RUN_WITH=" + std::string(GetParam()) + " XDG_CACHE_HOME=" TUTTI_BINARY_DIR "/cache");
   }
   void write(const std::string& name, const std::string& text) { write_file_atomically(folder_ / name, text); }
 };
@@ -36,6 +37,11 @@ TEST_P(Run, PassesArgumentsAndTheExitCode) {
   EXPECT_EQ(run("tutti run a.cpp").code, 7);
   write("mine.h", "constexpr int kCode = 123;\n");
   EXPECT_EQ(run("tutti run a.cpp").code, 123);
+  write("with blank.h", "constexpr int kCode = 8;\n");
+  write("a.cpp", "#include \"with blank.h\"\nint main() { return kCode; }\n");
+  EXPECT_EQ(run("tutti run a.cpp").code, 8);
+  write("with blank.h", "constexpr int kCode = 124;\n");
+  EXPECT_EQ(run("tutti run a.cpp").code, 124);
 }
 
 TEST_P(Run, UsesTheLibrary) {

@@ -28,6 +28,27 @@ std::vector<std::string> build_flags() {
   return {"-std=c++20", "-O2", "-g1", "-Wall", "-Wno-missing-field-initializers", "-I" + header_folder().string()};
 }
 
+// The files that a compiler's rule for make names: "target: source header \<newline> my\ header ...".
+std::vector<fs::path> sources_of(const std::string& rule) {
+  std::vector<fs::path> sources;
+  std::string word;
+  std::error_code code;
+  const auto end_word = [&] {
+    if (fs::is_regular_file(word, code)) sources.push_back(fs::absolute(word));
+    word.clear();
+  };
+  for (std::size_t i = rule.find(':') + 1; i < rule.size(); ++i) {
+    if (rule[i] == '\\' && i + 1 < rule.size() && rule[i + 1] == ' ')
+      word += rule[++i];
+    else if (rule[i] == ' ' || rule[i] == '\n' || rule[i] == '\\')
+      end_word();
+    else
+      word += rule[i];
+  }
+  end_word();
+  return sources;
+}
+
 // A shared object of the script.
 fs::path compile(const fs::path& script, const std::string& text) {
   const std::string compiler = env("CXX", "c++");
@@ -52,18 +73,8 @@ fs::path compile(const fs::path& script, const std::string& text) {
     fs::remove(rules, code);
     return {};
   }
-  // "target: source header \<newline> header ..."
-  std::vector<fs::path> sources = {whole};
-  const std::string text_of_rules = read_file(rules);
-  std::string word;
-  for (const char c : text_of_rules.substr(text_of_rules.find(':') + 1) + " ") {
-    if (c != ' ' && c != '\n' && c != '\\') {
-      word += c;
-    } else if (!word.empty()) {
-      if (fs::is_regular_file(word, code)) sources.push_back(fs::absolute(word));
-      word.clear();
-    }
-  }
+  std::vector<fs::path> sources = sources_of(read_file(rules));
+  sources.push_back(whole);
   fs::remove(rules, code);
   return keep_made(
       folder, key, sources, [&](const fs::path& file) { fs::rename(out, file); }, kKept);
@@ -71,6 +82,7 @@ fs::path compile(const fs::path& script, const std::string& text) {
 
 int run_compiled(const fs::path& script, const std::vector<std::string>& arguments) {
   const fs::path object = compile(script, script_text(script));
+  check_interrupt();
   if (object.empty()) return kScriptHasMistakes;
   // Its initialisers run when it is opened.
   return call_script(
