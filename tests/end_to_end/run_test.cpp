@@ -92,10 +92,12 @@ TEST_P(Run, StopsAtAnInterrupt) {
   if (!is_in_process()) GTEST_SKIP() << "the machine's compiler makes a program whose loops nobody can leave";
   write("a.cpp",
         "#include <cstdio>\nvolatile int x;\nint main() { std::puts(\"go\"); std::fflush(stdout); for (;;) x = x + 1; }\n");
-  const Result result =
-      run(quoted(kTutti) + " run a.cpp & p=$!; until grep -q go out.txt; do sleep 0.05; done; kill -INT $p; wait $p");
-  EXPECT_EQ(result.code, 130);
-  EXPECT_THAT(result.err, HasSubstr("interrupted"));
+  for (const std::string signal : {"INT", "TERM"}) {
+    const Result result = run(quoted(kTutti) + " run a.cpp & p=$!; until grep -q go out.txt; do sleep 0.05; done; kill -" +
+                              signal + " $p; wait $p");
+    EXPECT_EQ(result.code, 130) << signal;
+    EXPECT_THAT(result.err, HasSubstr("interrupted"));
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(, Run, testing::Values("", "compiler"),
