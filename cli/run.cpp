@@ -1,5 +1,7 @@
 #include "cli/run.h"
 
+#include <memory>
+
 #include "cli/commands.h"
 #include "tutti/notebook/script.h"
 
@@ -12,10 +14,10 @@ std::optional<int> run_script_command(int argc, char** argv) {
 
 void add_run(Command& program, int& code) {
   Command command = program.add("run", "Compile and run a C++ program, as a script");
-  static std::string script;
-  command.option("SCRIPT", script, "a C++ file with a main(); what follows are its arguments").required();
+  auto script = std::make_shared<std::string>();
+  command.option("SCRIPT", *script, "a C++ file with a main(); what follows are its arguments").required();
   command.examples({"tutti run train.cpp --epochs 3", "#!/usr/bin/env -S tutti run"});
-  command.on_run([&code] { code = run_script(script, {script}); });
+  command.on_run([script, &code] { code = run_script(*script, {*script}); });
 }
 
 }  // namespace tutti::cli

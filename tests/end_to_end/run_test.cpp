@@ -20,7 +20,8 @@ class Run : public FolderTest, public testing::WithParamInterface<const char*> {
   }
   bool is_in_process() const { return std::string(GetParam()).empty(); }
   Result run(const std::string& command) {
-    return run_shell(folder_, command, "TUTTI_RUN=" + std::string(GetParam()) + " XDG_CACHE_HOME=" TUTTI_BINARY_DIR "/cache");
+    return run_shell(folder_, command,
+                     "TUTTI_RUN_WITH=" + std::string(GetParam()) + " XDG_CACHE_HOME=" TUTTI_BINARY_DIR "/cache");
   }
   void write(const std::string& name, const std::string& text) { write_file_atomically(folder_ / name, text); }
 };
@@ -36,6 +37,11 @@ TEST_P(Run, PassesArgumentsAndTheExitCode) {
   EXPECT_EQ(run("tutti run a.cpp").code, 7);
   write("mine.h", "constexpr int kCode = 123;\n");
   EXPECT_EQ(run("tutti run a.cpp").code, 123);
+  write("with blank.h", "constexpr int kCode = 8;\n");
+  write("a.cpp", "#include \"with blank.h\"\nint main() { return kCode; }\n");
+  EXPECT_EQ(run("tutti run a.cpp").code, 8);
+  write("with blank.h", "constexpr int kCode = 124;\n");
+  EXPECT_EQ(run("tutti run a.cpp").code, 124);
 }
 
 TEST_P(Run, UsesTheLibrary) {
@@ -86,10 +92,12 @@ TEST_P(Run, StopsAtAnInterrupt) {
   if (!is_in_process()) GTEST_SKIP() << "the machine's compiler makes a program whose loops nobody can leave";
   write("a.cpp",
         "#include <cstdio>\nvolatile int x;\nint main() { std::puts(\"go\"); std::fflush(stdout); for (;;) x = x + 1; }\n");
-  const Result result =
-      run(quoted(kTutti) + " run a.cpp & p=$!; until grep -q go out.txt; do sleep 0.05; done; kill -INT $p; wait $p");
-  EXPECT_EQ(result.code, 130);
-  EXPECT_THAT(result.err, HasSubstr("interrupted"));
+  for (const std::string signal : {"INT", "TERM"}) {
+    const Result result = run(quoted(kTutti) + " run a.cpp & p=$!; until grep -q go out.txt; do sleep 0.05; done; kill -" +
+                              signal + " $p; wait $p");
+    EXPECT_EQ(result.code, 130) << signal;
+    EXPECT_THAT(result.err, HasSubstr("interrupted"));
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(, Run, testing::Values("", "compiler"),

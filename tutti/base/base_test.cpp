@@ -91,5 +91,10 @@ TEST(Base64, MatchesTheRfc) {
   EXPECT_EQ(base64(std::string("\xFF\xFE\x00", 3)), "//4A");
 }
 
+TEST(Hexadecimal, HasTwoDigitsAByte) {
+  EXPECT_EQ(hexadecimal({}), "");
+  EXPECT_EQ(hexadecimal(std::vector<unsigned char>{0x00, 0x0a, 0xf9, 0xff}), "000af9ff");
+}
+
 }  // namespace
 }  // namespace tutti

@@ -11,6 +11,7 @@
 #include <memory>
 #include <mutex>
 
+#include "tutti/base/base64.h"
 #include "tutti/base/display.h"
 #include "tutti/base/error.h"
 #include "tutti/base/files.h"
@@ -191,9 +192,7 @@ std::string md5_of_file(const fs::path& path) {
   std::array<unsigned char, EVP_MAX_MD_SIZE> digest;
   unsigned size = 0;
   EVP_DigestFinal_ex(context.get(), digest.data(), &size);
-  std::string hex;
-  for (unsigned i = 0; i < size; ++i) hex += fmt::format("{:02x}", digest[i]);
-  return hex;
+  return hexadecimal({digest.data(), size});
 }
 
 }  // namespace tutti

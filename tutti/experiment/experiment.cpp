@@ -56,12 +56,16 @@ void check_same_data(const Member& first, const Member& member) {
          member.name, first.name, describe(member.spec.ensemble));
 }
 
+// What a run, or a schedule, has in its folder besides copies of models (docs/formats/store.md).
+constexpr const char* kOwnNames[] = {
+    "spec.yaml", "environment.json", "cancel", "cluster.json", "attempts.json", "experiment.yaml",
+    "seeds",     "members",          "models", "ended",        "ensemble"};
+
 // A name that no file of the run has or will have.
 std::string unused_name(const fs::path& folder, const fs::path& name) {
   std::string result = name.string();
   const auto is_taken = [&](const std::string& file) {
-    return file == "spec.yaml" || file == "environment.json" || file == "cancel" || file == "cluster.json" ||
-           file == "attempts.json" || file == "experiment.yaml" || file == "seeds" || fs::exists(folder / file);
+    return std::ranges::find(kOwnNames, file) != std::end(kOwnNames) || fs::exists(folder / file);
   };
   for (int copy = 2; is_taken(result); ++copy)
     result = fmt::format("{}-{}{}", name.stem().string(), copy, name.extension().string());

@@ -161,6 +161,17 @@ TEST_F(ProgramMember, ARunKnowsItsMembersByTheSameNames) {
   }
 }
 
+TEST_F(ProgramMember, ARunsOwnNamesAreNotForFilesOfOthers) {
+  for (const char* name : {"members", "ended", "models", "ensemble"}) {
+    write_file_atomically(folder_ / name, kTinyModel);
+    const RunFolder run =
+        write_run(resolve(parse_spec("model: " + std::string(name) + "\nmembers: {seed: 1}" + kData, folder_ / "names.yaml")),
+                  folder_ / "runs", std::string("of-") + name);
+    EXPECT_FALSE(fs::exists(run.path() / name));
+    EXPECT_EQ(spec_of_run(run).model, run.path() / (std::string(name) + "-2"));
+  }
+}
+
 TEST_F(ProgramMember, IsAskedToStop) {
   const RunFolder run = run_of("trap 'echo stopped > end.txt; exit 0' TERM; while :; do sleep 0.02; done");
   std::thread interrupt([] {

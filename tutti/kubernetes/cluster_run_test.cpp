@@ -58,7 +58,12 @@ TEST_F(ClusterRun, SettlesWhatMembersCouldNotSay) {
   EXPECT_TRUE(is_finished(run_));
   prepare_again(run_, {"native-1"});
   EXPECT_FALSE(is_finished(run_));
+  EXPECT_FALSE(has_ended(run_, "native-1"));
+  // With nobody to train again, only the wish to stop is gone.
+  write_file_atomically(run_.cancel(), "");
   prepare_again(run_, {});
+  EXPECT_FALSE(fs::exists(run_.cancel()));
+  EXPECT_TRUE(has_ended(run_, "torch-1"));
 }
 
 TEST_F(ClusterRun, SettlesWhatADeadPodLeft) {

@@ -50,8 +50,8 @@ class Interpreter {
   // fault that is not in the cell's code goes on to the handler that was there before.
   virtual CellResult execute(const std::string& code, int number) = 0;
   virtual Completions complete(const std::string& code, std::size_t cursor) = 0;
-  // Signature and documentation of what stands at the cursor; nothing if there is nothing. `detail` 1: with its source.
-  virtual std::optional<MimeBundle> inspect(const std::string& code, std::size_t cursor, int detail) = 0;
+  // Signature and documentation of what stands at the cursor; nothing if there is nothing.
+  virtual std::optional<MimeBundle> inspect(const std::string& code, std::size_t cursor) = 0;
   virtual CellCompleteness is_complete(const std::string& code) = 0;
   // Ends the running cell: fit() after its step, other code where it is; it sets tutti's flag (base/interrupt.h), which library
   // code that waits looks at. From any thread; nothing happens if no cell runs.

@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 #include <openssl/evp.h>
 
+#include "tutti/base/base64.h"
 #include "tutti/base/error.h"
 #include "tutti/base/files.h"
 
@@ -27,7 +28,7 @@ std::string stamp_of(const fs::path& file) {
   return fmt::format("{} {}{:09}", status.st_size, status.st_mtim.tv_sec, status.st_mtim.tv_nsec);
 }
 
-// Removes all but the `keep` keys that were used last, and made files that no key names any more.
+// Removes all but the `keep` keys that were used last, with their files.
 void prune(const fs::path& folder, std::size_t keep) {
   std::vector<std::pair<fs::file_time_type, std::string>> keys;
   std::error_code code;
@@ -94,9 +95,7 @@ std::string key_of(const std::string& text) {
   unsigned char digest[EVP_MAX_MD_SIZE];
   unsigned int size = 0;
   EVP_Digest(text.data(), text.size(), digest, &size, EVP_sha256(), nullptr);
-  std::string key;
-  for (std::size_t i = 0; i < kKeyLetters / 2; ++i) key += fmt::format("{:02x}", digest[i]);
-  return key;
+  return hexadecimal({digest, kKeyLetters / 2});
 }
 
 }  // namespace tutti

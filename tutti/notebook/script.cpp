@@ -22,27 +22,31 @@ namespace {
 
 constexpr std::size_t kKept = 100;
 
-// "std::runtime_error" of the exception that is being handled.
-std::string exception_type() {
-  const std::type_info* type = abi::__cxa_current_exception_type();
-  if (!type) return "an exception";
-  int status = 0;
-  char* const name = abi::__cxa_demangle(type->name(), nullptr, nullptr, &status);
-  std::string result = status == 0 && name ? name : type->name();
-  std::free(name);
-  return result;
-}
-
 // --- Without the plug-in ---
 
-// Where tutti's headers and the library are, for a compiler.
 std::vector<std::string> build_flags() {
-  const fs::path library = library_folder();
+  return {"-std=c++20", "-O2", "-g1", "-Wall", "-Wno-missing-field-initializers", "-I" + header_folder().string()};
+}
+
+// The files that a compiler's rule for make names: "target: source header \<newline> my\ header ...".
+std::vector<fs::path> sources_of(const std::string& rule) {
+  std::vector<fs::path> sources;
+  std::string word;
   std::error_code code;
-  std::string headers = TUTTI_SOURCE_DIR;
-  for (const fs::path& prefix : {library.parent_path(), library.parent_path().parent_path()})
-    if (fs::is_regular_file(prefix / "include/tutti/tutti.h", code)) headers = (prefix / "include").string();
-  return {"-std=c++20", "-O2", "-g1", "-Wall", "-Wno-missing-field-initializers", "-I" + headers};
+  const auto end_word = [&] {
+    if (fs::is_regular_file(word, code)) sources.push_back(fs::absolute(word));
+    word.clear();
+  };
+  for (std::size_t i = rule.find(':') + 1; i < rule.size(); ++i) {
+    if (rule[i] == '\\' && i + 1 < rule.size() && rule[i + 1] == ' ')
+      word += rule[++i];
+    else if (rule[i] == ' ' || rule[i] == '\n' || rule[i] == '\\')
+      end_word();
+    else
+      word += rule[i];
+  }
+  end_word();
+  return sources;
 }
 
 // A shared object of the script.
@@ -69,18 +73,8 @@ fs::path compile(const fs::path& script, const std::string& text) {
     fs::remove(rules, code);
     return {};
   }
-  // "target: source header \<newline> header ..."
-  std::vector<fs::path> sources = {whole};
-  const std::string text_of_rules = read_file(rules);
-  std::string word;
-  for (const char c : text_of_rules.substr(text_of_rules.find(':') + 1) + " ") {
-    if (c != ' ' && c != '\n' && c != '\\') {
-      word += c;
-    } else if (!word.empty()) {
-      if (fs::is_regular_file(word, code)) sources.push_back(fs::absolute(word));
-      word.clear();
-    }
-  }
+  std::vector<fs::path> sources = sources_of(read_file(rules));
+  sources.push_back(whole);
   fs::remove(rules, code);
   return keep_made(
       folder, key, sources, [&](const fs::path& file) { fs::rename(out, file); }, kKept);
@@ -88,6 +82,7 @@ fs::path compile(const fs::path& script, const std::string& text) {
 
 int run_compiled(const fs::path& script, const std::vector<std::string>& arguments) {
   const fs::path object = compile(script, script_text(script));
+  check_interrupt();
   if (object.empty()) return kScriptHasMistakes;
   // Its initialisers run when it is opened.
   return call_script(
@@ -110,6 +105,24 @@ std::string script_text(const fs::path& script) {
   std::string text = read_file(script, std::size_t{64} << 20);
   if (text.starts_with("#!")) text.replace(0, 2, "//");
   return text;
+}
+
+fs::path header_folder() {
+  const fs::path library = library_folder();
+  std::error_code code;
+  for (const fs::path& prefix : {library.parent_path(), library.parent_path().parent_path()})
+    if (fs::is_regular_file(prefix / "include/tutti/tutti.h", code)) return prefix / "include";
+  return TUTTI_SOURCE_DIR;
+}
+
+std::string exception_type() {
+  const std::type_info* type = abi::__cxa_current_exception_type();
+  if (!type) return "an exception";
+  int status = 0;
+  char* const name = abi::__cxa_demangle(type->name(), nullptr, nullptr, &status);
+  std::string result = status == 0 && name ? name : type->name();
+  std::free(name);
+  return result;
 }
 
 int call_main(MainFunction function, const std::vector<std::string>& arguments) {
@@ -145,7 +158,7 @@ int call_script(const std::function<int()>& main_function, const std::function<s
 int run_script(const fs::path& script, const std::vector<std::string>& arguments) {
   script_text(script);
   handle_interrupts();
-  if (env("TUTTI_RUN") != "compiler")
+  if (env("TUTTI_RUN_WITH") != "compiler")
     if (const LoadedCppPlugin loaded = load_cpp_plugin(); loaded.plugin) return loaded.plugin->run_script(script, arguments);
   return run_compiled(script, arguments);
 }

@@ -17,10 +17,16 @@ inline constexpr int kScriptHasMistakes = 1;
 // this machine can compile it.
 int run_script(const std::filesystem::path& script, const std::vector<std::string>& arguments);
 
-// --- What both ways share ---
+// --- What both ways share, and notebooks ---
 
 // The text of a script; a first line "#!/usr/bin/env -S tutti run" has become a comment. Error if it cannot be read.
 std::string script_text(const std::filesystem::path& script);
+
+// Where tutti/tutti.h is: beside the library where that is installed, else what it was built from.
+std::filesystem::path header_folder();
+
+// Of the exception that is being handled: "std::runtime_error".
+std::string exception_type();
 
 using MainFunction = int (*)(int, char**, char**);
 int call_main(MainFunction function, const std::vector<std::string>& arguments);

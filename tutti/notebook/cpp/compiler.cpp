@@ -10,37 +10,14 @@
 #include <llvm/ExecutionEngine/Orc/ExecutionUtils.h>
 #include <llvm/IR/IRBuilder.h>
 #include <llvm/Support/SmallVectorMemoryBuffer.h>
-#include <llvm/Support/TargetSelect.h>
 #include <llvm/Support/raw_ostream.h>
 
 #include "tutti/base/error.h"
 #include "tutti/base/files.h"
-#include "tutti/base/plugins.h"
-
-namespace fs = std::filesystem;
+#include "tutti/notebook/cpp/jit.h"
+#include "tutti/notebook/script.h"
 
 namespace tutti {
-namespace {
-
-// The folder that has tutti/tutti.h: beside the library where it is installed, else the one that it was built from.
-fs::path header_folder() {
-  const fs::path library = library_folder();
-  std::error_code code;
-  for (const fs::path& prefix : {library.parent_path(), library.parent_path().parent_path()})
-    if (fs::is_regular_file(prefix / "include/tutti/tutti.h", code)) return prefix / "include";
-  return TUTTI_SOURCE_DIR;
-}
-
-void initialise_llvm() {
-  static const bool done = [] {
-    llvm::InitializeNativeTarget();
-    llvm::InitializeNativeTargetAsmPrinter();
-    return true;
-  }();
-  (void)done;
-}
-
-}  // namespace
 
 std::vector<std::string> compiler_arguments(SourceKind kind) {
   std::vector<std::string> arguments = {"clang++", "-std=c++20", "-O2", "-fPIC",

@@ -1,5 +1,6 @@
 #include "tutti/notebook/cpp/complete.h"
 
+#include <fcntl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -147,23 +148,27 @@ Json listen(Cells::State& state, const std::string& code, std::size_t cursor) {
   return listener.answer;
 }
 
+// All that the copy of the process does. An exception ends it, too: it must not go on as a second kernel.
+[[noreturn]] void answer(Cells::State& state, const std::string& code, std::size_t cursor, int pipe) noexcept {
+  std::signal(SIGALRM, SIG_DFL);
+  ::alarm(kSeconds);
+  for (const int signal : {SIGSEGV, SIGBUS, SIGABRT}) std::signal(signal, SIG_DFL);
+  const std::string text =
+      listen(state, code, std::min(cursor, code.size())).dump(-1, ' ', false, Json::error_handler_t::replace);
+  for (std::size_t written = 0; written < text.size();) {
+    const ssize_t some = ::write(pipe, text.data() + written, text.size() - written);
+    if (some <= 0) break;
+    written += static_cast<std::size_t>(some);
+  }
+  ::_exit(0);
+}
+
 Json ask(Cells::State& state, const std::string& code, std::size_t cursor) {
   int pipe[2];
-  if (::pipe(pipe) != 0) return {};
+  // No program that a thread of the user's starts meanwhile may hold its end open.
+  if (::pipe2(pipe, O_CLOEXEC) != 0) return {};
   const pid_t child = ::fork();
-  if (child == 0) {
-    ::alarm(kSeconds);
-    std::signal(SIGALRM, SIG_DFL);
-    for (const int signal : {SIGSEGV, SIGBUS, SIGABRT}) std::signal(signal, SIG_DFL);
-    const std::string text =
-        listen(state, code, std::min(cursor, code.size())).dump(-1, ' ', false, Json::error_handler_t::replace);
-    for (std::size_t written = 0; written < text.size();) {
-      const ssize_t some = ::write(pipe[1], text.data() + written, text.size() - written);
-      if (some <= 0) break;
-      written += static_cast<std::size_t>(some);
-    }
-    ::_exit(0);
-  }
+  if (child == 0) answer(state, code, cursor, pipe[1]);
   ::close(pipe[1]);
   std::string text;
   char buffer[65536];
@@ -193,7 +198,7 @@ Completions complete_cell(Cells& cells, const std::string& code, std::size_t cur
   return completions;
 }
 
-std::optional<MimeBundle> inspect_cell(Cells& cells, const std::string& code, std::size_t cursor, int) {
+std::optional<MimeBundle> inspect_cell(Cells& cells, const std::string& code, std::size_t cursor) {
   // The whole word around the cursor; behind a '(' or ',', the call.
   std::size_t end = std::min(cursor, code.size());
   const bool in_word = (end < code.size() && is_word(code[end])) || (end > 0 && is_word(code[end - 1]));

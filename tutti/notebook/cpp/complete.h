@@ -14,6 +14,6 @@ namespace tutti {
 Completions complete_cell(Cells& cells, const std::string& code, std::size_t cursor);
 
 // Signature, kind and documentation of the name at the cursor, or of the function whose arguments it stands in.
-std::optional<MimeBundle> inspect_cell(Cells& cells, const std::string& code, std::size_t cursor, int detail);
+std::optional<MimeBundle> inspect_cell(Cells& cells, const std::string& code, std::size_t cursor);
 
 }  // namespace tutti

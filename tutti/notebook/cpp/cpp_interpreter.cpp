@@ -1,7 +1,5 @@
 #include "tutti/notebook/cpp/cpp_interpreter.h"
 
-#include <cxxabi.h>
-
 #include "tutti/base/error.h"
 #include "tutti/base/interrupt.h"
 #include "tutti/notebook/cpp/brackets.h"
@@ -9,6 +7,7 @@
 #include "tutti/notebook/cpp/complete.h"
 #include "tutti/notebook/cpp/guard.h"
 #include "tutti/notebook/cpp/jit.h"
+#include "tutti/notebook/script.h"
 #include "tutti/notebook/show_value.h"
 
 namespace tutti {
@@ -32,15 +31,6 @@ CellError error_of(std::string name, const std::string& text) {
   return {std::move(name), std::move(message), std::move(lines)};
 }
 
-std::string exception_name() {
-  const std::type_info* type = abi::__cxa_current_exception_type();
-  int status = 0;
-  char* const name = type ? abi::__cxa_demangle(type->name(), nullptr, nullptr, &status) : nullptr;
-  std::string result = name ? name : "exception";
-  std::free(name);
-  return result;
-}
-
 std::string text_of(const Guarded& guarded) {
   switch (guarded.end) {
     case GuardedEnd::kSegmentation:
@@ -61,14 +51,17 @@ class CppInterpreter : public Interpreter {
 
   CellResult execute(const std::string& code, int number) override;
   Completions complete(const std::string& code, std::size_t cursor) override { return complete_cell(cells_, code, cursor); }
-  std::optional<MimeBundle> inspect(const std::string& code, std::size_t cursor, int detail) override {
-    return inspect_cell(cells_, code, cursor, detail);
+  std::optional<MimeBundle> inspect(const std::string& code, std::size_t cursor) override {
+    return inspect_cell(cells_, code, cursor);
   }
   CellCompleteness is_complete(const std::string& code) override {
     const Brackets brackets = check_brackets(code);
     return {brackets.state, brackets.indent};
   }
-  void interrupt() override { interrupt_guarded(); }
+  void interrupt() override {
+    set_interrupted(true);  // a cell that is compiled does not run then
+    interrupt_guarded();
+  }
 
  private:
   // Links what was compiled; what is wrong, "" if nothing.
@@ -101,9 +94,9 @@ std::optional<CellError> CppInterpreter::run(const std::string& initialise, cons
     } catch (const Interrupted&) {
       error = error_of("KeyboardInterrupt", "interrupted");
     } catch (const std::exception& thrown) {
-      error = error_of(exception_name(), thrown.what());
+      error = error_of(exception_type(), thrown.what());
     } catch (...) {
-      error = error_of(exception_name(), "of a type that does not tell more");
+      error = error_of(exception_type(), "of a type that does not tell more");
     }
   });
   if (guarded.end == GuardedEnd::kInterrupted)
@@ -137,6 +130,11 @@ CellResult CppInterpreter::execute(const std::string& code, int number) {
   if (const std::string wrong = link(cell); !wrong.empty()) {
     cells_.forget_from(0);
     return {error_of("LinkError", wrong), {}};
+  }
+  if (interrupted()) {  // while it was compiled
+    set_interrupted(false);
+    cells_.forget_from(0);
+    return {error_of("KeyboardInterrupt", "interrupted before it ran"), {}};
   }
   take_shown_value();
   std::optional<CellError> error = run(initialise, name);

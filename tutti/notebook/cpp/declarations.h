@@ -20,7 +20,7 @@ void hide(clang::ASTContext& context, const std::vector<clang::NamedDecl*>& decl
 void reveal(clang::ASTContext& context, const std::vector<clang::NamedDecl*>& declarations);
 
 // The declarations of earlier cells that stand in the way of `fresh`, those of a cell with redefinitions of `names`: of
-// functions, only those with the same parameters. `first`: the part that cells do not own (the headers).
+// functions, only those with the same parameters.
 std::vector<clang::NamedDecl*> in_the_way(clang::ASTContext& context, const std::vector<clang::NamedDecl*>& fresh,
                                           const std::set<std::string>& names);
 

@@ -65,7 +65,7 @@ void on_timer(int, siginfo_t*, void* context) {
   siglongjmp(leave, 1);
 }
 
-std::array<struct sigaction, NSIG> before{};  // by signal
+std::array<struct sigaction, NSIG> faults_before{};  // by signal
 
 void on_fault(int signal, siginfo_t* info, void* context) {
   const std::uintptr_t at = instruction_of(context);
@@ -76,12 +76,12 @@ void on_fault(int signal, siginfo_t* info, void* context) {
     siglongjmp(leave, 1);
   }
   // Somebody else's: whoever handled it before sees it when the instruction is tried again.
-  ::sigaction(signal, &before[static_cast<std::size_t>(signal)], nullptr);
+  ::sigaction(signal, &faults_before[static_cast<std::size_t>(signal)], nullptr);
 }
 
-void on_interrupt(int) {
+void on_interrupt(int signal) {
   // Where patience has an end (a script), a second Ctrl-C ends it now.
-  if (asked.load() && looks_left.load() > 0) ::_exit(130);
+  if (signal == SIGINT && asked.load() && looks_left.load() > 0) ::_exit(130);
   interrupt_guarded();
 }
 
@@ -96,7 +96,7 @@ void install() {
     fault.sa_sigaction = on_fault;
     fault.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER;
     for (const int signal : {SIGSEGV, SIGBUS, SIGFPE, SIGILL})
-      ::sigaction(signal, &fault, &before[static_cast<std::size_t>(signal)]);
+      ::sigaction(signal, &fault, &faults_before[static_cast<std::size_t>(signal)]);
     struct sigaction timer {};
     timer.sa_sigaction = on_timer;
     timer.sa_flags = SA_SIGINFO | SA_RESTART;
@@ -106,10 +106,25 @@ void install() {
   (void)done;
 }
 
-void end(const struct sigaction& interrupt_before) {
+// The handlers of SIGINT and SIGTERM that were there before a guarded function began.
+struct Interrupts {
+  struct sigaction interrupt {};
+  struct sigaction terminate {};
+};
+
+void begin(Interrupts& before, bool also_terminate) {
+  struct sigaction action {};
+  action.sa_handler = on_interrupt;
+  action.sa_flags = SA_RESTART;
+  ::sigaction(SIGINT, &action, &before.interrupt);
+  ::sigaction(SIGTERM, also_terminate ? &action : nullptr, &before.terminate);
+}
+
+void end(const Interrupts& before) {
   running = false;
   set_timer(0, 0);
-  ::sigaction(SIGINT, &interrupt_before, nullptr);
+  ::sigaction(SIGINT, &before.interrupt, nullptr);
+  ::sigaction(SIGTERM, &before.terminate, nullptr);
 }
 
 }  // namespace
@@ -131,22 +146,19 @@ Guarded run_guarded(const std::function<void()>& function, double patience) {
   looks_left = static_cast<int>(patience * 1e6 / kAgain);
   set_interrupted(false);
   asked = false;
-  struct sigaction interrupt {};
-  struct sigaction interrupt_before {};
-  interrupt.sa_handler = on_interrupt;
-  interrupt.sa_flags = SA_RESTART;
-  ::sigaction(SIGINT, &interrupt, &interrupt_before);
+  Interrupts before;
+  begin(before, patience > 0);
   // Nothing with a destructor stands between here and the jump.
   if (sigsetjmp(leave, /*savemask=*/1) == 0) {
     running = true;
     struct End {
-      const struct sigaction& interrupt_before;
-      ~End() { end(interrupt_before); }
-    } end_it{interrupt_before};
+      const Interrupts& before;
+      ~End() { end(before); }
+    } end_it{before};
     function();
     return {};
   }
-  end(interrupt_before);
+  end(before);
   return {.end = how, .address = address, .at = instruction};
 }
 

@@ -26,7 +26,7 @@ bool is_code(std::uintptr_t address);
 
 // Calls a function on the main thread; exceptions pass through. While it runs, interrupt_guarded() ends it: code that polls the
 // interrupt flag (fit()) has a moment to do so, other code is left where it stands, as soon as it stands in compiled code.
-// `patience`: seconds after which the process ends (exit code 130) if it never does; 0: it goes on.
+// `patience`: seconds after which the process ends (exit code 130) if it never does, and SIGTERM is as SIGINT; 0: it goes on.
 Guarded run_guarded(const std::function<void()>& function, double patience = 0);
 // From any thread, and in a signal handler. Nothing happens if nothing runs.
 void interrupt_guarded();

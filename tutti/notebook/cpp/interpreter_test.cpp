@@ -36,6 +36,8 @@ TEST(Interpreter, ShowsTheLastValue) {
   EXPECT_EQ(value("auto twice = [](auto x) { return x + x; };\ntwice(std::string(\"ab\")).size()"), "4");
 }
 
+TEST(Interpreter, AStreamIsNoValue) { EXPECT_EQ(value("std::ostringstream out;\nout << 1"), ""); }
+
 TEST(Interpreter, GoesOnAfterMistakes) {
   EXPECT_THAT(value("int a1 = 1; int b1 = nope; enum { kOne };"), HasSubstr("In["));
   EXPECT_THAT(value("a1"), HasSubstr("undeclared"));
@@ -84,6 +86,18 @@ TEST(Interpreter, TellsExceptionsWithTheirPlace) {
   EXPECT_EQ(value("1"), "1");
 }
 
+// What the cell has to destroy on the way out comes from headers.
+TEST(Interpreter, TellsThePlaceBetweenVariablesOfHeaders) {
+  const CellResult result =
+      run("int early = 1;\nstd::map<int, std::string> table;\n"
+          "std::vector<std::string> words(3, \"a\");\ndatasets::csv(\"/nowhere\", {.label_column = words[0]});\nint late = 2;");
+  ASSERT_TRUE(result.error);
+  EXPECT_THAT(result.error->lines.back(), HasSubstr("]:4"));
+  EXPECT_EQ(value("early"), "1");
+  EXPECT_EQ(value("table.size() + words.size()"), "3");
+  EXPECT_THAT(value("late"), HasSubstr("undeclared"));
+}
+
 TEST(Interpreter, ForgetsWhatAnExceptionLeftUnmade) {
   EXPECT_THAT(value("int before = 5;\nint unmade = std::stoi(\"no\");\nint after = 6;"), HasSubstr("std::invalid_argument"));
   EXPECT_EQ(value("before"), "5");
@@ -128,14 +142,14 @@ TEST(Interpreter, Completes) {
 
 TEST(Interpreter, Inspects) {
   run("// Twice as much.\nint twice_as(int x) { return 2 * x; }");
-  const auto bundle = cpp().inspect("twice_as", 3, 0);
+  const auto bundle = cpp().inspect("twice_as", 3);
   ASSERT_TRUE(bundle);
   EXPECT_THAT(plain_text(*bundle), HasSubstr("int twice_as(int x)"));
   EXPECT_THAT(plain_text(*bundle), HasSubstr("Twice as much."));
-  const auto call = cpp().inspect("twice_as(", 9, 0);
+  const auto call = cpp().inspect("twice_as(", 9);
   ASSERT_TRUE(call);
   EXPECT_THAT(plain_text(*call), HasSubstr("int x"));
-  EXPECT_FALSE(cpp().inspect("no_such_thing", 4, 0));
+  EXPECT_FALSE(cpp().inspect("no_such_thing", 4));
 }
 
 TEST(Interpreter, IsComplete) {

@@ -5,6 +5,7 @@
 #include <unwind.h>
 
 #include <array>
+#include <atomic>
 #include <cstdlib>
 #include <map>
 #include <mutex>
@@ -94,13 +95,18 @@ struct LibraryThreadLocal {
   std::array<void*, 4> control{};  // the layout of libgcc's, not looked into
   std::string name;
 };
-std::map<const void*, const LibraryThreadLocal*>& library_thread_locals() {
-  static auto* const all = new std::map<const void*, const LibraryThreadLocal*>;
-  return *all;
+using LibraryThreadLocals = std::map<const void*, const LibraryThreadLocal*>;
+// Never changed, and never destroyed: threads of the user's read it while another one takes its place.
+std::atomic<const LibraryThreadLocals*> library_thread_locals{new LibraryThreadLocals};
+
+void add_thread_local(const LibraryThreadLocal* known) {
+  auto* const all = new LibraryThreadLocals(*library_thread_locals.load());
+  (*all)[&known->control] = known;
+  library_thread_locals = all;
 }
 extern "C" void* __emutls_get_address(void* control);
 void* thread_local_address(void* control) {
-  const auto& known = library_thread_locals();
+  const LibraryThreadLocals& known = *library_thread_locals.load(std::memory_order_acquire);
   const auto found = known.find(control);
   return found == known.end() ? __emutls_get_address(control) : dlsym(RTLD_DEFAULT, found->second->name.c_str());
 }
@@ -144,6 +150,15 @@ thrown:
 }
 )";
 
+// In an object file each section begins at 0, and of inlined functions DWARF's reader asks by the address alone: here no two
+// sections share any.
+class SectionsApart : public llvm::LoadedObjectInfoHelper<SectionsApart> {
+ public:
+  std::uint64_t getSectionLoadAddress(const llvm::object::SectionRef& section) const override {
+    return (section.getIndex() + 1) << 32;
+  }
+};
+
 bool is_of_system(const std::string& file) {
   return file.find("/include/c++/") != std::string::npos || file.starts_with("/usr/include/") || file.starts_with("/usr/lib/");
 }
@@ -176,9 +191,17 @@ Jit& Jit::instance() {
   return *jit;
 }
 
+void initialise_llvm() {
+  static const bool done = [] {
+    llvm::InitializeNativeTarget();
+    llvm::InitializeNativeTargetAsmPrinter();
+    return true;
+  }();
+  (void)done;
+}
+
 Jit::Jit() {
-  llvm::InitializeNativeTarget();
-  llvm::InitializeNativeTargetAsmPrinter();
+  initialise_llvm();
   // No platform: who runs initialisers and destructors, we know ourselves.
   jit_ = need(orc::LLJITBuilder().setPlatformSetUp(orc::setUpInactivePlatform).create());
   // What goes wrong is told to whoever asked.
@@ -221,7 +244,7 @@ std::vector<std::string> Jit::missing(llvm::MemoryBufferRef object) {
       const std::string variable = name.substr(kControl.size());
       if (dlsym(RTLD_DEFAULT, variable.c_str())) {
         auto* const control = new LibraryThreadLocal{.name = variable};  // as long as the code
-        library_thread_locals()[&control->control] = control;
+        add_thread_local(control);
         need(jit_->getMainJITDylib().define(orc::absoluteSymbols(
             {{jit_->mangleAndIntern(name), {orc::ExecutorAddr::fromPtr(&control->control), llvm::JITSymbolFlags::Exported}}})));
         placed().names.insert(name);
@@ -274,10 +297,12 @@ std::vector<SourcePlace> Jit::places_of(std::uintptr_t address) const {
   std::vector<SourcePlace> places;
   for (const llvm::object::SymbolRef& symbol : file->symbols()) {
     if (need(symbol.getName()) != code.symbol) continue;
+    const llvm::object::SectionRef section = *need(symbol.getSection());
     const std::uint64_t offset = need(symbol.getValue()) + (address - next->first);
-    const auto context = llvm::DWARFContext::create(*file);
+    const SectionsApart apart;
+    const auto context = llvm::DWARFContext::create(*file, llvm::DWARFContext::ProcessDebugRelocations::Process, &apart);
     using Kind = llvm::DILineInfoSpecifier::FileLineInfoKind;
-    const llvm::object::SectionedAddress at{offset, need(symbol.getSection())->getIndex()};
+    const llvm::object::SectionedAddress at{apart.getSectionLoadAddress(section) + offset, section.getIndex()};
     const auto whole = context->getInliningInfoForAddress(at, {Kind::AbsoluteFilePath, llvm::DINameKind::LinkageName});
     const auto written = context->getInliningInfoForAddress(at, {Kind::RawValue, llvm::DINameKind::None});
     for (std::uint32_t i = whole.getNumberOfFrames(); i > 0; --i) {

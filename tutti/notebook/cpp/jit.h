@@ -20,6 +20,9 @@ struct SourcePlace {
   std::string text() const;
 };
 
+// LLVM's knowledge of this machine, once.
+void initialise_llvm();
+
 // One for the process, and never destroyed: what it linked is called until the end, by the destructors of globals and by
 // threads.
 class Jit {

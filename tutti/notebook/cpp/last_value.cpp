@@ -14,6 +14,12 @@ clang::NamespaceDecl* find_namespace(clang::Sema& sema, const char* name) {
   return found.getAsSingle<clang::NamespaceDecl>();
 }
 
+// "std::cout << x" is not asked for its value.
+bool is_stream(clang::QualType type) {
+  const clang::CXXRecordDecl* const record = type->getAsCXXRecordDecl();
+  return record && record->isInStdNamespace() && record->getIdentifier() && record->getName() == "basic_ostream";
+}
+
 class LambdaFinder : public clang::RecursiveASTVisitor<LambdaFinder> {
  public:
   explicit LambdaFinder(clang::DeclContext* context) : context_(context) {}
@@ -30,12 +36,13 @@ class LambdaFinder : public clang::RecursiveASTVisitor<LambdaFinder> {
 
 }  // namespace
 
-bool show_last_value(clang::Sema& sema, clang::TopLevelStmtDecl& statement) {
-  if (!statement.isSemiMissing()) return true;
+void show_last_value(clang::Sema& sema, clang::TopLevelStmtDecl& statement) {
+  if (!statement.isSemiMissing()) return;
   auto* expression = llvm::dyn_cast_or_null<clang::Expr>(statement.getStmt());
-  if (!expression || expression->getType()->isVoidType() || expression->isTypeDependent()) return true;
+  if (!expression || expression->getType()->isVoidType() || expression->isTypeDependent()) return;
+  if (is_stream(expression->getType())) return;
   clang::NamespaceDecl* const tutti = find_namespace(sema, "tutti");
-  if (!tutti) return true;
+  if (!tutti) return;
   if (auto* full = llvm::dyn_cast<clang::FullExpr>(expression)) expression = full->getSubExpr();
   const clang::SourceLocation place = expression->getBeginLoc();
   clang::LookupResult found(sema, &sema.getASTContext().Idents.get("show_value"), place, clang::Sema::LookupOrdinaryName);
@@ -43,16 +50,15 @@ bool show_last_value(clang::Sema& sema, clang::TopLevelStmtDecl& statement) {
   clang::CXXScopeSpec scope;
   scope.Extend(sema.getASTContext(), tutti, place, place);
   const clang::ExprResult function = sema.BuildDeclarationNameExpr(scope, found, /*NeedsADL=*/false);
-  if (function.isInvalid()) return false;
+  if (function.isInvalid()) return;
   clang::Expr* arguments[] = {expression};
   const clang::ExprResult call = sema.ActOnCallExpr(sema.TUScope, function.get(), place, arguments, expression->getEndLoc());
-  if (call.isInvalid()) return false;
+  if (call.isInvalid()) return;
   // Its temporaries live until it has been shown.
   sema.Cleanup.setExprNeedsCleanups(true);
   const clang::ExprResult whole = sema.ActOnFinishFullExpr(call.get(), /*DiscardedValue=*/true);
-  if (whole.isInvalid()) return false;
+  if (whole.isInvalid()) return;
   statement.setStmt(whole.get());
-  return true;
 }
 
 void adopt_lambdas(clang::ASTContext& context, clang::TopLevelStmtDecl& statement) {

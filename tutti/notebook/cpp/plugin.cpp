@@ -26,7 +26,7 @@ class Plugin : public CppPlugin {
   }
   std::filesystem::path install_kernel(const KernelPlace& place, const std::filesystem::path& program) const override {
     const std::filesystem::path folder = folder_of(place);
-    tutti::install_kernel(folder, {.argv = {program.string(), "kernel", "run", "{connection_file}"}});
+    tutti::install_kernel(folder, {program.string(), "kernel", "run", "{connection_file}"});
     return folder;
   }
   std::optional<std::filesystem::path> uninstall_kernel(const KernelPlace& place) const override {

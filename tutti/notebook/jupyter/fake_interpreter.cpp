@@ -124,7 +124,7 @@ Completions FakeInterpreter::complete(const std::string& code, std::size_t curso
   return result;
 }
 
-std::optional<MimeBundle> FakeInterpreter::inspect(const std::string& code, std::size_t cursor, int) {
+std::optional<MimeBundle> FakeInterpreter::inspect(const std::string& code, std::size_t cursor) {
   const std::size_t begin = word_begin(code, cursor);
   std::size_t end = cursor;
   while (end < code.size() && std::isalnum(static_cast<unsigned char>(code[end]))) ++end;

@@ -6,9 +6,7 @@
 // "{" at the end is an incomplete cell, "}" alone an invalid one.
 #pragma once
 
-#include <functional>
 #include <map>
-#include <memory>
 #include <string>
 #include <vector>
 
@@ -20,7 +18,7 @@ class FakeInterpreter : public Interpreter {
  public:
   CellResult execute(const std::string& code, int number) override;
   Completions complete(const std::string& code, std::size_t cursor) override;
-  std::optional<MimeBundle> inspect(const std::string& code, std::size_t cursor, int detail) override;
+  std::optional<MimeBundle> inspect(const std::string& code, std::size_t cursor) override;
   CellCompleteness is_complete(const std::string& code) override;
   void interrupt() override;
 

@@ -39,12 +39,6 @@ class FakeTransport : public Transport {
       if (one.channel == channel && (type.empty() || one.message.type() == type)) result.push_back(one.message);
     return result;
   }
-  // "shell execute_reply", "iopub status", ...: in the order of sending.
-  std::vector<std::string> types() const {
-    std::vector<std::string> result;
-    for (const Sent& one : sent()) result.push_back(one.message.type());
-    return result;
-  }
   // Until a message of that type was sent; false after five seconds.
   bool wait_for(const std::string& type) const {
     std::unique_lock lock(mutex_);

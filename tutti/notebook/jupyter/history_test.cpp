@@ -1,24 +1,18 @@
 #include "tutti/notebook/jupyter/history.h"
 
-#include <unistd.h>
-
 #include <fstream>
 
 #include <gmock/gmock.h>
 
-#include "tutti/base/files.h"
+#include "tests/temporary_folder.h"
 
 namespace tutti::jupyter {
 namespace {
 
 using ::testing::ElementsAre;
-using ::testing::IsEmpty;
 
-class HistoryTest : public ::testing::Test {
+class HistoryTest : public FolderTest {
  protected:
-  HistoryTest() { std::filesystem::remove_all(folder); }
-  ~HistoryTest() override { std::filesystem::remove_all(folder); }
-
   static std::vector<std::string> inputs(const std::vector<HistoryEntry>& entries) {
     std::vector<std::string> result;
     for (const HistoryEntry& entry : entries)
@@ -26,8 +20,7 @@ class HistoryTest : public ::testing::Test {
     return result;
   }
 
-  std::filesystem::path folder = std::filesystem::temp_directory_path() / ("tutti-history-" + std::to_string(::getpid()));
-  std::filesystem::path file = folder / "deep" / "history";
+  const std::filesystem::path file = folder_ / "deep" / "history";
 };
 
 TEST_F(HistoryTest, SessionsFollowEachOther) {
@@ -61,7 +54,7 @@ TEST_F(HistoryTest, IsBounded) {
     for (int line = 1; line <= 20; ++line) history.add(line, "x");
   }
   History history(file, 10);
-  EXPECT_LE(history.tail(100).size(), 10u);
+  EXPECT_EQ(history.tail(100).size(), 10u);
   EXPECT_LT(std::filesystem::file_size(file), 500u);
 }
 

@@ -32,15 +32,16 @@ fs::path prefix_kernel_folder(const fs::path& prefix) { return below(fs::absolut
 
 fs::path system_kernel_folder() { return below("/usr/local/share/jupyter"); }
 
-void install_kernel(const fs::path& folder, const KernelSpec& spec) {
-  if (std::ranges::find(spec.argv, "{connection_file}") == spec.argv.end())
-    fail("kernel install", "the command has no connection file. Expected {{connection_file}} in argv. Got {}.",
-         fmt::join(spec.argv, " "));
+void install_kernel(const fs::path& folder, const std::vector<std::string>& command) {
+  if (std::ranges::find(command, "{connection_file}") == command.end())
+    fail("kernel install", "the command has no connection file. Expected {{connection_file}} in it. Got {}.",
+         fmt::join(command, " "));
   // By signal: it reaches what a cell has started, too.
-  nlohmann::ordered_json json = {{"argv", spec.argv},       {"display_name", spec.display_name},
-                                 {"language", "cpp"},       {"interrupt_mode", "signal"},
-                                 {"env", spec.environment}, {"metadata", {{"debugger", false}}}};
-  if (spec.environment.empty()) json["env"] = nlohmann::ordered_json::object();
+  const nlohmann::ordered_json json = {{"argv", command},
+                                       {"display_name", "C++20 (tutti)"},
+                                       {"language", "cpp"},
+                                       {"interrupt_mode", "signal"},
+                                       {"metadata", {{"debugger", false}}}};
   std::error_code code;
   fs::create_directories(folder, code);
   if (code) fail("kernel install", "cannot make {}: {}. --user needs no rights.", folder.string(), code.message());

@@ -1,11 +1,8 @@
 // What a kernel tells all front-ends: output, results, its state.
 #pragma once
 
-#include <functional>
 #include <mutex>
-#include <optional>
 #include <string>
-#include <vector>
 
 #include "tutti/base/display.h"
 #include "tutti/notebook/interpreter.h"

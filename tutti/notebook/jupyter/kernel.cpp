@@ -18,6 +18,11 @@ void print_to_stdout(std::string_view text) {
 
 constexpr std::string_view kRequest = "_request";
 
+// What is answered while a cell runs, on another thread than the interpreter's.
+bool is_for_control(const std::string& type) {
+  return type == "kernel_info_request" || type == "interrupt_request" || type == "shutdown_request";
+}
+
 }  // namespace
 
 Kernel::Kernel(KernelParts parts)
@@ -72,7 +77,7 @@ void Kernel::handle(Channel channel, const Message& request, bool is_aborted) {
       execute(request, is_aborted);
     } else if (type == "comm_open") {
       refuse_comm(request);
-    } else if (type.ends_with(kRequest)) {
+    } else if (type.ends_with(kRequest) && (channel != Channel::kControl || is_for_control(type))) {
       const Json content = answer_to(type, request);
       if (!content.is_null()) reply(channel, request, type, content, Json::object());
     }
@@ -156,8 +161,7 @@ Json Kernel::complete(const Json& content) {
 Json Kernel::inspect(const Json& content) {
   const CodeAt at = code_at(content);
   const std::optional<std::string> code = only_code(at.code, at.cursor);
-  const std::optional<MimeBundle> found =
-      code ? interpreter().inspect(*code, at.cursor, number_of(content, "detail_level", 0)) : inspect_magic(at.code, at.cursor);
+  const std::optional<MimeBundle> found = code ? interpreter().inspect(*code, at.cursor) : inspect_magic(at.code, at.cursor);
   return {{"status", "ok"},
           {"found", found.has_value()},
           {"data", found ? to_data(*found) : Json::object()},

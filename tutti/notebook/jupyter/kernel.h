@@ -47,7 +47,6 @@ class Kernel {
   // For std::cin.
   std::string ask() { return input_.ask(); }
   std::shared_ptr<KernelDisplay> display() { return display_; }
-  bool is_in_cell() const { return in_cell_; }
 
  private:
   struct ExecuteRequest;

@@ -1,11 +1,10 @@
 #include "tutti/notebook/jupyter/kernel.h"
 
-#include <unistd.h>
-
 #include <thread>
 
 #include <gmock/gmock.h>
 
+#include "tests/temporary_folder.h"
 #include "tutti/base/error.h"
 #include "tutti/notebook/jupyter/fake_interpreter.h"
 #include "tutti/notebook/jupyter/fake_transport.h"
@@ -16,12 +15,9 @@ namespace {
 using ::testing::ElementsAre;
 
 // A kernel on a thread, and a client that sends and then looks at what was sent back.
-class KernelTest : public ::testing::Test {
+class KernelTest : public FolderTest {
  protected:
-  ~KernelTest() override {
-    stop();
-    std::filesystem::remove(file);
-  }
+  ~KernelTest() override { stop(); }
 
   void start() {
     thread = std::thread([this] { kernel.run(); });
@@ -75,11 +71,10 @@ class KernelTest : public ::testing::Test {
     return {"never idle"};
   }
 
-  std::filesystem::path file = std::filesystem::temp_directory_path() / ("tutti-kernel-test-" + std::to_string(::getpid()));
   FakeTransport transport;
   MessageMaker maker;
   std::function<std::unique_ptr<Interpreter>()> make = [] { return std::make_unique<FakeInterpreter>(); };
-  Kernel kernel{{.transport = transport, .make = [this] { return make(); }, .history = file}};
+  Kernel kernel{{.transport = transport, .make = [this] { return make(); }, .history = folder_ / "history"}};
   std::thread thread;
 };
 
@@ -236,11 +231,13 @@ TEST_F(KernelTest, AnInterpreterThatCannotStartIsAnError) {
 TEST_F(KernelTest, OddRequestsDoNoHarm) {
   start();
   request(Channel::kShell, "foo_request", Json::object());
+  request(Channel::kControl, "complete_request", {{"code", "pri"}, {"cursor_pos", 3}});  // the interpreter has one thread
   request(Channel::kShell, "comm_open", {{"comm_id", "7"}, {"target_name", "x"}});
   EXPECT_EQ(answer("execute_request", {{"code", 5}, {"user_expressions", 7}})["status"], "ok");
   EXPECT_EQ(answer("comm_info_request", Json::object())["comms"], Json::object());
   EXPECT_EQ(transport.sent(Channel::kIopub, "comm_close").at(0).content["comm_id"], "7");
   EXPECT_TRUE(transport.sent(Channel::kShell, "foo_reply").empty());
+  EXPECT_TRUE(transport.sent(Channel::kControl, "complete_reply").empty());
   const std::string id = request(Channel::kControl, "shutdown_request", {{"restart", true}});
   EXPECT_EQ(reply_to(id, Channel::kControl).content["restart"], true);
   thread.join();

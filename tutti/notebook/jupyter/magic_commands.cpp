@@ -193,9 +193,11 @@ CellResult run_parts(const std::vector<CellPart>& parts, const RunCode& run) {
 
 CellResult run_cell(const CellParts& cell, const RunCode& run) {
   if (cell.cell_magic.empty()) return run_parts(cell.parts, run);
-  if (cell.cell_magic == "time") return timed([&] { return run_parts(cell.parts, run); });
   try {
-    unknown("%%" + cell.cell_magic);
+    if (cell.cell_magic != "time") unknown("%%" + cell.cell_magic);
+    if (!cell.cell_argument.empty())
+      fail("%%time", "nothing may follow it in its line. Expected the cell's code below. Got {}.", cell.cell_argument);
+    return timed([&] { return run_parts(cell.parts, run); });
   } catch (const Error& error) {
     return {.error = CellError{.name = "tutti::Error", .message = error.what(), .lines = {error.what()}}, .value = {}};
   }

@@ -74,6 +74,7 @@ TEST(Magics, UnknownOnesAreOneClearLine) {
   ASSERT_TRUE(result.error);
   EXPECT_THAT(result.error->message, HasSubstr("%tme is unknown. Did you mean %time?"));
   EXPECT_THAT(run("%%foo\n1").error->message, HasSubstr("%%foo is unknown."));
+  EXPECT_THAT(run("%%time f(x)").error->message, HasSubstr("Expected the cell's code below. Got f(x)."));
 }
 
 TEST(Magics, TheValueIsTheLastPartsValue) {

@@ -10,6 +10,7 @@
 #include <chrono>
 #include <ctime>
 
+#include "tutti/base/base64.h"
 #include "tutti/base/error.h"
 
 namespace tutti::jupyter {
@@ -17,12 +18,6 @@ namespace {
 
 constexpr const char* kDelimiter = "<IDS|MSG>";
 constexpr std::size_t kParts = 4;  // header, parent, metadata, content
-
-std::string hexadecimal(const unsigned char* bytes, std::size_t count) {
-  std::string text;
-  for (std::size_t i = 0; i < count; ++i) text += fmt::format("{:02x}", bytes[i]);
-  return text;
-}
 
 std::string dump(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
 
@@ -33,7 +28,7 @@ std::string make_id() {
   RAND_bytes(bytes.data(), static_cast<int>(bytes.size()));
   bytes[6] = static_cast<unsigned char>((bytes[6] & 0x0f) | 0x40);
   bytes[8] = static_cast<unsigned char>((bytes[8] & 0x3f) | 0x80);
-  const std::string text = hexadecimal(bytes.data(), bytes.size());
+  const std::string text = hexadecimal(bytes);
   const std::string_view all = text;
   return fmt::format("{}-{}-{}-{}-{}", all.substr(0, 8), all.substr(8, 4), all.substr(12, 4), all.substr(16, 4),
                      all.substr(20));
@@ -64,7 +59,7 @@ std::string Signer::sign(const std::vector<std::string>& parts) const {
   unsigned size = 0;
   HMAC(EVP_get_digestbyname(hash_.c_str()), key_.data(), static_cast<int>(key_.size()),
        reinterpret_cast<const unsigned char*>(all.data()), all.size(), digest.data(), &size);
-  return hexadecimal(digest.data(), size);
+  return hexadecimal({digest.data(), size});
 }
 
 bool Signer::matches(const std::string& signature, const std::vector<std::string>& parts) const {

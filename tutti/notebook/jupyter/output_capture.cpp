@@ -42,8 +42,10 @@ OutputCapture::OutputCapture(StreamSink sink) : sink_(std::move(sink)) {
 
 OutputCapture::~OutputCapture() {
   drain();
-  stop_ = true;
+  // First: it may wait for a thread of the user's that writes, and that one for the reader.
+  stop_flushing_ = true;
   flusher_.join();
+  stop_reading_ = true;
   for (Stream& stream : streams_) ::dup2(stream.real, stream.number);
   reader_.join();
   for (Stream& stream : streams_) {
@@ -104,7 +106,7 @@ void OutputCapture::read_loop() {
   std::array<pollfd, 2> polls{};
   for (std::size_t i = 0; i < polls.size(); ++i) polls[i] = {.fd = streams_[i].pipe, .events = POLLIN, .revents = 0};
   Clock::time_point last = Clock::now();
-  while (!stop_) {
+  while (!stop_reading_) {
     const int ready = ::poll(polls.data(), polls.size(), static_cast<int>(kInterval.count()));
     bool was_full = false;
     {
@@ -124,7 +126,7 @@ void OutputCapture::read_loop() {
 // For what ends without a newline: a prompt, a progress bar with '\r'. Not on the reader's thread: a writer holds stdout's lock
 // while it waits for the reader.
 void OutputCapture::flush_loop() {
-  while (!stop_) {
+  while (!stop_flushing_) {
     std::this_thread::sleep_for(kInterval);
     std::fflush(stdout);
   }

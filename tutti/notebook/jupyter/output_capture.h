@@ -52,7 +52,7 @@ class OutputCapture {
   std::mutex mutex_;  // for what follows, and the streams
   const char* pending_name_ = "stdout";
   std::string pending_;
-  std::atomic<bool> stop_{false};
+  std::atomic<bool> stop_reading_{false}, stop_flushing_{false};
   std::thread reader_, flusher_;
 };
 

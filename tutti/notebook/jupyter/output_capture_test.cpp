@@ -1,11 +1,15 @@
 #include "tutti/notebook/jupyter/output_capture.h"
 
+#include <fcntl.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <chrono>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <iostream>
+#include <thread>
 
 #include <gmock/gmock.h>
 
@@ -63,10 +67,37 @@ TEST(OutputCapture, StreamsWhileTheCellRuns) {
   {
     OutputCapture capture(sink.function());
     std::printf("working\r");
-    std::this_thread::sleep_for(std::chrono::milliseconds(250));
-    during = sink.seen().out;
+    for (int i = 0; i < 1000 && during.empty(); ++i) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+      during = sink.seen().out;
+    }
   }
   EXPECT_EQ(during, "working\r");
+}
+
+TEST(OutputCapture, EndsWhileAThreadWrites) {
+  const auto sigpipe = std::signal(SIGPIPE, SIG_IGN);  // as in a kernel: its pipe has lost its reader
+  const int terminal = ::dup(1), nowhere = ::open("/dev/null", O_WRONLY);
+  std::fflush(stdout);
+  ::dup2(nowhere, 1);  // what is written when the capture has gone
+  Sink sink;
+  std::atomic<bool> stop{false};
+  std::thread writer;
+  {
+    OutputCapture capture(sink.function());
+    writer = std::thread([&] {
+      while (!stop) std::puts("x");
+    });
+    while (sink.seen().out.empty()) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  stop = true;
+  writer.join();
+  std::fflush(stdout);
+  ::dup2(terminal, 1);
+  ::close(terminal);
+  ::close(nowhere);
+  std::signal(SIGPIPE, sigpipe);
+  EXPECT_THAT(sink.seen().out, testing::StartsWith("x\nx\n"));
 }
 
 TEST(OutputCapture, AFloodIsAFewMessages) {

@@ -1,7 +1,6 @@
 // Requests on their way from the transport's thread to the main thread.
 #pragma once
 
-#include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <deque>

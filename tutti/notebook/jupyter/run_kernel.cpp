@@ -84,11 +84,10 @@ void prepare_signals_and_input() {
   }
 }
 
-void end_soon(ZmqTransport& transport) {
+void end_soon() {
   const BlockedSignals blocked;
-  std::thread([&transport] {
+  std::thread([] {
     std::this_thread::sleep_for(kCellsEnd);
-    transport.flush();
     ::_exit(0);
   }).detach();
 }
@@ -105,7 +104,7 @@ int run_kernel(const std::filesystem::path& connection_file, std::function<std::
                  .history = history_file(),
                  .drain = [&] { output->drain(); },
                  .begin_cell = [&] { input->begin_cell(); },
-                 .abandon = [&] { end_soon(transport); }});
+                 .abandon = end_soon});
   OutputCapture capture([&](const std::string& name, const std::string& text) { kernel.print(name, text); });
   output = &capture;
   CellInput cell_input([&] {

@@ -69,10 +69,4 @@ std::string Utf8Stream::take(std::string_view piece) {
   return result;
 }
 
-std::string Utf8Stream::finish() {
-  const bool is_left = !waiting_.empty();
-  waiting_.clear();
-  return is_left ? std::string(kReplacement) : std::string();
-}
-
 }  // namespace tutti::jupyter

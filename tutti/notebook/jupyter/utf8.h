@@ -16,8 +16,6 @@ std::size_t code_point_position(std::string_view text, std::size_t bytes);
 class Utf8Stream {
  public:
   std::string take(std::string_view piece);
-  // What still waits is not coming any more.
-  std::string finish();
 
  private:
   std::string waiting_;  // the beginning of a character; at most 3 bytes
