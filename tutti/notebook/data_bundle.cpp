@@ -30,23 +30,6 @@ bool has_values(const std::vector<double>& values) {
 
 }  // namespace
 
-std::string html_escaped(std::string_view text) {
-  std::string escaped;
-  for (const char c : text) {
-    if (c == '&')
-      escaped += "&amp;";
-    else if (c == '<')
-      escaped += "&lt;";
-    else if (c == '>')
-      escaped += "&gt;";
-    else if (c == '"')
-      escaped += "&quot;";
-    else
-      escaped += c;
-  }
-  return escaped;
-}
-
 MimeBundle mime_bundle(const Dataset& data) {
   std::string text =
       fmt::format("Dataset of {} samples {} {}", data.size(), to_string(data.sample_shape()), name_of(data.dtype()));

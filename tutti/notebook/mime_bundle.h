@@ -20,7 +20,4 @@ MimeBundle mime_bundle(const Model& model);
 // The last epoch, and the curves of the loss and of each metric, training and validation.
 MimeBundle mime_bundle(const History& history);
 
-// Text in HTML.
-std::string html_escaped(std::string_view text);
-
 }  // namespace tutti

@@ -58,8 +58,8 @@ std::string svg_of(const Model& model) {
         "<rect x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\" rx=\"5\" fill=\"#eef3f8\" stroke=\"#0072B2\"/>"
         "<text x=\"{}\" y=\"{}\" fill=\"#000000\"><tspan font-weight=\"bold\">{}</tspan> {}</text>"
         "<text x=\"{}\" y=\"{}\" fill=\"#555555\">{}</text>",
-        box.x(), box.y(), kWidth, kHeight, box.x() + 8, box.y() + 18, html_escaped(layer.class_name()),
-        html_escaped(layer.name), box.x() + 8, box.y() + 36, to_string(nodes[i].shape));
+        box.x(), box.y(), kWidth, kHeight, box.x() + 8, box.y() + 18, escape_html(layer.class_name()),
+        escape_html(layer.name), box.x() + 8, box.y() + 36, to_string(nodes[i].shape));
   }
   return svg + "</svg>";
 }
@@ -70,7 +70,7 @@ MimeBundle mime_bundle(const Model& model) {
   const std::string text = model.summary_text();
   MimeBundle bundle = {{"text/plain", text}};
   if (model.nodes().size() > kMostDrawn) return bundle;
-  bundle["text/html"] = "<pre style=\"line-height:1.2\">" + html_escaped(text) + "</pre><details><summary>layers</summary>" +
+  bundle["text/html"] = "<pre style=\"line-height:1.2\">" + escape_html(text) + "</pre><details><summary>layers</summary>" +
                         svg_of(model) + "</details>";
   return bundle;
 }

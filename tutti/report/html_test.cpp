@@ -164,7 +164,7 @@ TEST(ReportHtml, SumsUpTheVotesOfManyMembers) {
 }
 
 TEST(LargestConfusions, AreSortedAndWithoutTheDiagonal) {
-  const auto entries = largest_confusions({{5, 1, 3}, {0, 9, 0}, {4, 1, 0}}, 3);
+  const auto entries = largest_confusions({.counts = {{5, 1, 3}, {0, 9, 0}, {4, 1, 0}}, .class_names = {"a", "b", "c"}}, 3);
   ASSERT_EQ(entries.size(), 3u);
   EXPECT_EQ(entries[0].truth, 2);
   EXPECT_EQ(entries[0].predicted, 0);
