@@ -14,7 +14,7 @@ std::string escape_html(std::string_view text) {
   for (std::size_t i = 0; i < text.size(); ++i) {
     const char c = text[i];
     // U+0080 ... U+009F are two bytes of UTF-8.
-    const bool is_c1 = c == '\xC2' && i + 1 < text.size() && text[i + 1] >= '\x80' && text[i + 1] <= '\x9F';
+    const bool is_c1 = c == '\xC2' && i + 1 < text.size() && (static_cast<unsigned char>(text[i + 1]) & 0xE0) == 0x80;
     if (is_c1 || is_control(static_cast<unsigned char>(c))) {
       escaped += kReplacement;
       i += is_c1 ? 1 : 0;
