@@ -8,8 +8,8 @@
 #include "tests/temporary_folder.h"
 #include "tutti/base/base64.h"
 #include "tutti/base/error.h"
-#include "tutti/base/html.h"
 #include "tutti/base/files.h"
+#include "tutti/base/html.h"
 #include "tutti/base/parallel.h"
 #include "tutti/base/philox.h"
 

@@ -34,7 +34,8 @@ std::vector<std::int64_t> argmax_rows(const Tensor& tensor, std::int64_t columns
   const Tensor values = tensor.cast(DType::kFloat64);
   std::vector<std::int64_t> ids;
   const double* row = values.data<double>().data();
-  for (std::int64_t n = 0; n < tensor.shape()[0]; ++n, row += columns) ids.push_back(std::max_element(row, row + columns) - row);
+  for (std::int64_t n = 0; n < tensor.shape()[0]; ++n, row += columns)
+    ids.push_back(std::max_element(row, row + columns) - row);
   return ids;
 }
 

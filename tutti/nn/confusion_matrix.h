@@ -32,9 +32,9 @@ struct Confusion {
 std::vector<Confusion> largest_confusions(const ConfusionMatrix& matrix, std::size_t count);
 
 // In the order of Keras and scikit-learn. labels: class ids (n,) or (n, 1), or one-hot (n, classes). predictions: class ids
-// (n,) or (n, 1) of an integer type; or float32 (n, classes), of which the largest counts; or float32 (n, 1), the probability of
-// class 1 of two, as a sigmoid gives it. classes: 0 means as many as predictions has columns, else the largest id + 1. Error if
-// the numbers of samples differ, or an id is not in [0, classes).
+// (n,) or (n, 1) of an integer type; or float32 (n, classes), of which the largest counts; or float32 (n, 1), the probability
+// of class 1 of two, as a sigmoid gives it. classes: 0 means as many as predictions has columns, else the largest id + 1. Error
+// if the numbers of samples differ, or an id is not in [0, classes).
 ConfusionMatrix confusion_matrix(const Tensor& labels, const Tensor& predictions, std::int64_t classes = 0);
 // Error if there are no names.
 ConfusionMatrix confusion_matrix(const Tensor& labels, const Tensor& predictions, std::vector<std::string> class_names);

@@ -52,8 +52,8 @@ TEST(ConfusionMatrix, RefusesWhatDoesNotFit) {
   EXPECT_THROW(confusion_matrix(two, two, std::vector<std::string>{}), Error);
   EXPECT_THROW(confusion_matrix(two, Tensor::of<int>({2}, {0, -1})), Error);
   EXPECT_THROW(confusion_matrix(two, Tensor::of<int>({2}, {0, 2'000'000'000})), Error);
-  EXPECT_THROW(confusion_matrix(two, Tensor({2})), Error);           // float ids
-  EXPECT_THROW(confusion_matrix(two, Tensor({2, 2, 2})), Error);     // of pixels
+  EXPECT_THROW(confusion_matrix(two, Tensor({2})), Error);        // float ids
+  EXPECT_THROW(confusion_matrix(two, Tensor({2, 2, 2})), Error);  // of pixels
   EXPECT_THROW(confusion_matrix(Dataset::from_tensors(Tensor({2, 4}), Tensor()), two), Error);
 }
 

@@ -63,7 +63,8 @@ MimeBundle largest(const ConfusionMatrix& matrix) {
     html.rows.push_back(truth);
     html.cells.push_back({{predicted}, {std::to_string(entry.samples)}, {percent(share), "", 'w', share}});
   }
-  const std::string head = head_of(matrix) + (html.rows.empty() ? "; none is taken for another" : "; the most frequent confusions");
+  const std::string head =
+      head_of(matrix) + (html.rows.empty() ? "; none is taken for another" : "; the most frequent confusions");
   if (html.rows.empty()) return {{"text/plain", head}};
   return {{"text/plain", head + "\n" + text.text()}, {"text/html", "<div>" + escape_html(head) + "</div>" + html_table(html)}};
 }

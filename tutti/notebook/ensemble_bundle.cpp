@@ -63,8 +63,8 @@ MimeBundle mime_bundle(const Ensemble& ensemble) {
   for (std::size_t i = 0; i < ensemble.weights.size(); ++i) {
     table.rows.push_back(std::to_string(i));
     const double temperature = i < ensemble.temperatures.size() ? ensemble.temperatures[i] : 1.0;
-    table.cells.push_back({{fmt::format("{:.4f}", ensemble.weights[i]), "", 'r', ensemble.weights[i]},
-                           {fmt::format("{:.3f}", temperature)}});
+    table.cells.push_back(
+        {{fmt::format("{:.4f}", ensemble.weights[i]), "", 'r', ensemble.weights[i]}, {fmt::format("{:.3f}", temperature)}});
   }
   std::string head = fmt::format("Ensemble of {} members", ensemble.weights.size());
   if (ensemble.temperature != 1.0) head += fmt::format(", temperature of the whole {:.3f}", ensemble.temperature);
@@ -79,9 +79,9 @@ MimeBundle mime_bundle(const Score& score) {
 }
 
 MimeBundle mime_bundle(const McNemar& test) {
-  return {{"text/plain", fmt::format("{}: {} ({} right only in the first, {} only in the second)", test.text(),
-                                     test.more_than_chance() ? "more than chance" : "may be chance", test.only_first,
-                                     test.only_second)}};
+  return {{"text/plain",
+           fmt::format("{}: {} ({} right only in the first, {} only in the second)", test.text(),
+                       test.more_than_chance() ? "more than chance" : "may be chance", test.only_first, test.only_second)}};
 }
 
 MimeBundle mime_bundle(const Diversity& diversity) {
@@ -97,8 +97,9 @@ MimeBundle mime_bundle(const Diversity& diversity) {
       cells.push_back({percent(share), "", above ? 'r' : 'w', share});
     }
   }
-  return bundle_of_table(table, "Diversity: above the diagonal how often one of two members is right and the other wrong, "
-                                "below it how often both are wrong, on it how often one is");
+  return bundle_of_table(table,
+                         "Diversity: above the diagonal how often one of two members is right and the other wrong, "
+                         "below it how often both are wrong, on it how often one is");
 }
 
 }  // namespace tutti

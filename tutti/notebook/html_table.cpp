@@ -32,9 +32,11 @@ std::string cell_html(const HtmlCell& cell, const std::string& style) {
 
 std::string html_table(const HtmlTable& table) {
   std::string html =
-      "<div style=\"overflow-x:auto\"><table style=\"border-collapse:collapse;border:0;color:inherit;margin:.3em 0\"><thead><tr>";
+      "<div style=\"overflow-x:auto\"><table style=\"border-collapse:collapse;border:0;color:inherit;margin:.3em "
+      "0\"><thead><tr>";
   for (std::size_t i = 0; i < table.header.size(); ++i)
-    html += fmt::format("<th style=\"{}text-align:{}\">{}</th>", kHead, i == 0 ? "left" : "right", escape_html(table.header[i]));
+    html +=
+        fmt::format("<th style=\"{}text-align:{}\">{}</th>", kHead, i == 0 ? "left" : "right", escape_html(table.header[i]));
   html += "</tr></thead><tbody>\n";
   for (std::size_t i = 0; i < table.rows.size(); ++i) {
     const bool total = table.last_is_total && i + 1 == table.rows.size();

@@ -105,7 +105,8 @@ class LiveFitCallback : public Callback {
 
   // Of all epochs.
   std::string bar_html(const FitState& state, const std::string& ending) const {
-    const double in_epoch = state.steps > 0 && is_running_ ? static_cast<double>(state.step) / static_cast<double>(state.steps) : 0;
+    const double in_epoch =
+        state.steps > 0 && is_running_ ? static_cast<double>(state.step) / static_cast<double>(state.steps) : 0;
     const double epochs_done = state.epoch + (is_running_ ? in_epoch : 1.0);
     const double share = state.epochs > 0 ? std::min(1.0, epochs_done / state.epochs) : 0;
     const char* color = ending.empty() ? "#0072B2" : ending == "done" ? "#009E73" : "#D55E00";

@@ -85,19 +85,21 @@ TEST_F(LiveFitTest, DrawsFourTimesASecondAtMost) {
 }
 
 TEST_F(LiveFitTest, TellsHowItEnded) {
-  fit({.epochs = 9, .callbacks = {LambdaCallback({.on_epoch_end = [](FitState& state, Logs&) { state.stop_training = true; }})}});
+  fit({.epochs = 9,
+       .callbacks = {LambdaCallback({.on_epoch_end = [](FitState& state, Logs&) { state.stop_training = true; }})}});
   EXPECT_THAT(last_html(), HasSubstr("ended by a callback: epoch 1/9"));
-  EXPECT_THROW(
-      fit({.epochs = 9,
-           .callbacks = {LambdaCallback({.on_batch_end = [](FitState&, const Logs&) { set_interrupted(true); }})}}),
-      Interrupted);
+  EXPECT_THROW(fit({.epochs = 9,
+                    .callbacks = {LambdaCallback({.on_batch_end = [](FitState&, const Logs&) { set_interrupted(true); }})}}),
+               Interrupted);
   EXPECT_THAT(last_html(), HasSubstr("interrupted: epoch 1/9, step 1/1"));
   EXPECT_THAT(last_html(), HasSubstr("<circle"));  // what it had come to
   EXPECT_THAT(plain_text(recorder->bundles.back()), testing::EndsWith("\ninterrupted"));
   set_interrupted(false);
-  EXPECT_THROW(fit({.epochs = 9, .callbacks = {LambdaCallback({.on_epoch_end = [](FitState& state, Logs&) {
-                      if (state.epoch == 1) fail("test", "no more.");
-                    }})}}),
+  EXPECT_THROW(fit({.epochs = 9,
+                    .callbacks = {LambdaCallback({.on_epoch_end =
+                                                      [](FitState& state, Logs&) {
+                                                        if (state.epoch == 1) fail("test", "no more.");
+                                                      }})}}),
                Error);
   EXPECT_THAT(last_html(), HasSubstr("ended by an error: epoch 2/9"));
 }

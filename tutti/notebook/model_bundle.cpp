@@ -11,7 +11,7 @@ namespace tutti {
 namespace {
 
 constexpr int kWidth = 210, kHeight = 38, kGapX = 20, kGapY = 20, kMargin = 4;
-constexpr int kLane = 10;  // between two shortcuts side by side
+constexpr int kLane = 10;                // between two shortcuts side by side
 constexpr std::size_t kMostDrawn = 400;  // nodes; more are no drawing any more
 
 struct Box {
@@ -101,8 +101,8 @@ std::string svg_of(const Model& model) {
         "<rect x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\" rx=\"5\" fill=\"#eef3f8\" stroke=\"#0072B2\"/>"
         "<text x=\"{}\" y=\"{}\" fill=\"#000000\"><tspan font-weight=\"bold\">{}</tspan> {}</text>"
         "<text x=\"{}\" y=\"{}\" fill=\"#555555\">{}</text>",
-        box.x(), box.y(), kWidth, kHeight, box.x() + 8, box.y() + 16, escape_html(layer.class_name()),
-        escape_html(layer.name), box.x() + 8, box.y() + 31, to_string(nodes[i].shape));
+        box.x(), box.y(), kWidth, kHeight, box.x() + 8, box.y() + 16, escape_html(layer.class_name()), escape_html(layer.name),
+        box.x() + 8, box.y() + 31, to_string(nodes[i].shape));
   }
   return svg + "</svg>";
 }

@@ -27,7 +27,8 @@ Range range_of(const std::vector<Curve>& curves) {
       if (is_drawn(y)) range = {std::min(range.low, y), std::max(range.high, y)};
   if (!(range.low <= range.high)) return {0, 1};
   // Of equal values too, a part that a double tells apart from them.
-  const double margin = std::max({0.05 * (range.high - range.low), 1e-3, 1e-6 * std::max(std::abs(range.low), std::abs(range.high))});
+  const double margin =
+      std::max({0.05 * (range.high - range.low), 1e-3, 1e-6 * std::max(std::abs(range.low), std::abs(range.high))});
   return {range.low - margin, range.high + margin};
 }
 
@@ -40,8 +41,8 @@ struct Frame {
   double y(double value) const { return top + (range.high - value) / (range.high - range.low) * height; }
 };
 
-// Where the colours of a drawing come from: the classes of the report's page, or attributes of its own. A style sheet of its own
-// would colour the rest of a page that holds it.
+// Where the colours of a drawing come from: the classes of the report's page, or attributes of its own. A style sheet of its
+// own would colour the rest of a page that holds it.
 struct Ink {
   const char *frame, *grid;
   std::string (*curve)(int color);

@@ -78,8 +78,7 @@ std::string classes_section(const RunResults& results) {
   std::vector<std::vector<double>> shares = {class_accuracies(whole)};
   Matrix matrix{.corner = "class", .columns = {"images", "ensemble"}};
   for (const std::string& name : member_columns(results)) matrix.columns.push_back(name);
-  for (const MemberOutcome& member : results.members)
-    shares.push_back(class_accuracies(confusions_of(results, member.test)));
+  for (const MemberOutcome& member : results.members) shares.push_back(class_accuracies(confusions_of(results, member.test)));
   for (std::size_t c = 0; c < whole.classes(); ++c) {
     matrix.rows.push_back(class_name(results, static_cast<std::int64_t>(c)));
     std::vector<MatrixCell>& row = matrix.cells.emplace_back();

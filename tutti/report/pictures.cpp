@@ -147,7 +147,8 @@ Tensor reduced(const Tensor& image, std::int64_t height, std::int64_t width) {
   for (std::int64_t y = 0; y < height; ++y)
     for (std::int64_t x = 0; x < width; ++x)
       for (std::int64_t k = 0; k < c; ++k) {
-        const std::int64_t top = y * h / height, bottom = (y + 1) * h / height, left = x * w / width, right = (x + 1) * w / width;
+        const std::int64_t top = y * h / height, bottom = (y + 1) * h / height, left = x * w / width,
+                           right = (x + 1) * w / width;
         std::int64_t sum = 0;
         for (std::int64_t v = top; v < bottom; ++v)
           for (std::int64_t u = left; u < right; ++u) sum += from[(v * w + u) * c + k];
