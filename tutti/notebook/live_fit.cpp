@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <optional>
 #include <vector>
 
 #include <fmt/format.h>
@@ -37,13 +38,13 @@ class LiveFitCallback : public Callback {
     running_ = {};
     is_running_ = true;
     progress_.begin();
-    draw(state, "");
+    draw_if_due(state);
   }
 
   void on_batch_end(FitState& state, const Logs& logs) override {
     progress_.step(state);
     running_ = logs;
-    if (Clock::now() - drawn_ >= kRedraw) draw(state, "");
+    draw_if_due(state);
   }
 
   void on_epoch_end(FitState& state, Logs& logs) override {
@@ -53,7 +54,7 @@ class LiveFitCallback : public Callback {
     history_.logs.push_back(logs);
     if (state.epochs > 1) lines_.push_back(fmt::format("Epoch {}/{}", state.epoch + 1, state.epochs));
     lines_.push_back(progress_.ended_line(state, logs));
-    if (Clock::now() - drawn_ >= kRedraw) draw(state, "");
+    draw_if_due(state);
   }
 
   void on_interrupt(FitState&) override { was_interrupted_ = true; }
@@ -72,6 +73,10 @@ class LiveFitCallback : public Callback {
     if (!state.stop_reason.empty()) return "ended by " + state.stop_reason;
     if (state.stop_training) return "ended by a callback";
     return state.epoch + 1 < state.epochs ? "ended by an error" : "done";
+  }
+
+  void draw_if_due(const FitState& state) {
+    if (!drawn_ || Clock::now() - *drawn_ >= kRedraw) draw(state, "");
   }
 
   void draw(const FitState& state, const std::string& ending) {
@@ -137,7 +142,7 @@ class LiveFitCallback : public Callback {
 
   std::string id_;
   EpochProgress progress_;
-  Clock::time_point drawn_{};
+  std::optional<Clock::time_point> drawn_;
   std::vector<std::string> lines_;  // of the epochs that have ended
   History history_;                 // of them
   Logs running_;                    // of the epoch under way

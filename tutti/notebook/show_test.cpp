@@ -121,7 +121,7 @@ TEST(Show, ShowsConfusionMatricesAsTables) {
   EXPECT_EQ(plain_text(bundle),
             "Confusion matrix of 4 samples in 2 classes, accuracy 75.00 %\n"
             "true \\ predicted  cat  <dog>   recall\n"
-            "----------------  ---  -----  -------\n"
+            "─────────────────────────────────────\n"
             "cat                 1      1   50.0 %\n"
             "<dog>               0      2  100.0 %");
   EXPECT_THAT(bundle.at("text/html"), HasSubstr("&lt;dog&gt;"));

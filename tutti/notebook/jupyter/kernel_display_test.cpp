@@ -4,6 +4,7 @@
 
 #include "tutti/nn/callbacks.h"
 #include "tutti/nn/layers.h"
+#include "tutti/nn/model.h"
 #include "tutti/notebook/jupyter/fake_transport.h"
 #include "tutti/notebook/live_fit.h"
 
