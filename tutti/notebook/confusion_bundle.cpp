@@ -30,20 +30,16 @@ MimeBundle whole(const ConfusionMatrix& matrix) {
   std::vector<std::string> header = html.header;
   header.push_back("recall");
   Table text(header);
-  std::int64_t most_wrong = 1;
-  for (std::size_t i = 0; i < matrix.classes(); ++i)
-    for (std::size_t j = 0; j < matrix.classes(); ++j)
-      if (i != j) most_wrong = std::max(most_wrong, matrix.counts[i][j]);
   for (std::size_t i = 0; i < matrix.classes(); ++i) {
     std::vector<HtmlCell>& cells = html.cells.emplace_back();
     std::vector<std::string> row = {matrix.class_names[i]};
     for (std::size_t j = 0; j < matrix.classes(); ++j) {
       const std::int64_t count = matrix.counts[i][j];
       row.push_back(std::to_string(count));
-      if (i == j)
-        cells.push_back({row.back(), percent(matrix.recall(i)), 'r', std::isfinite(matrix.recall(i)) ? matrix.recall(i) : 0});
-      else
-        cells.push_back({row.back(), "", 'w', static_cast<double>(count) / static_cast<double>(most_wrong)});
+      // Of the class. Few confusions are to be seen too: their root.
+      const double share = count > 0 ? static_cast<double>(count) / static_cast<double>(matrix.samples_of(i)) : 0;
+      cells.push_back(i == j ? HtmlCell{row.back(), percent(matrix.recall(i)), 'r', share}
+                             : HtmlCell{row.back(), "", 'w', std::sqrt(share)});
     }
     row.push_back(percent(matrix.recall(i)));
     text.add(row);

@@ -45,9 +45,9 @@ std::string curves_html(const History& history, int epochs) {
     if (auto values = by_epoch(history, "val_" + metric); has_values(values))
       curves.push_back({.label = "validation", .y = std::move(values)});
     if (auto values = by_epoch(history, metric); has_values(values))
-      curves.push_back({.label = "training", .y = std::move(values), .dashed = true});
+      curves.push_back({.label = "training", .y = std::move(values), .dashed = true, .color = 1});
     if (curves.empty()) continue;
-    html += "<div style=\"display:inline-block;width:26em;max-width:100%\">" +
+    html += "<div style=\"display:inline-block;width:34em;max-width:100%\">" +
             svg_plot(metric, curves, static_cast<std::size_t>(std::max(0, epochs))) + "</div>";
   }
   return html;

@@ -32,7 +32,8 @@ std::string cell_html(const HtmlCell& cell, const std::string& style) {
 
 std::string html_table(const HtmlTable& table) {
   std::string html =
-      "<div style=\"overflow-x:auto\"><table style=\"border-collapse:collapse;border:0;color:inherit;margin:.3em "
+      "<div style=\"overflow-x:auto\"><table "
+      "style=\"border-collapse:collapse;border:0;color:inherit;font-size:inherit;margin:.3em "
       "0\"><thead><tr>";
   for (std::size_t i = 0; i < table.header.size(); ++i)
     html +=

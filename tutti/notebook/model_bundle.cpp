@@ -116,7 +116,7 @@ MimeBundle mime_bundle(const Model& model) {
   // Side by side where there is room; the drawing of a deep model scrolls in its place.
   bundle["text/html"] =
       "<div style=\"display:flex;flex-wrap:wrap;gap:1.5em;align-items:flex-start\"><pre style=\"line-height:1.2;margin:0\">" +
-      escape_html(text) + "</pre><div style=\"overflow:auto;max-width:100%;max-height:44em\">" + svg_of(model) + "</div></div>";
+      escape_html(text) + "</pre><div style=\"flex:1 1 240px;overflow:auto;max-height:44em\">" + svg_of(model) + "</div></div>";
   return bundle;
 }
 

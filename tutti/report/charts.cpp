@@ -118,21 +118,29 @@ const char* color_of(int index) { return kOkabeIto[index % kColors]; }
 
 std::string svg_plot(const std::string& title, const std::vector<Curve>& curves, std::size_t epochs) {
   const Frame frame = frame_of(curves, epochs);
-  const double height = std::max(frame.top + frame.height + 50, frame.top + 18 * static_cast<double>(curves.size()) + 20);
+  // Two names have room above the frame, more stand beside it.
+  const bool above = curves.size() <= 2;
+  const double width = above ? frame.left + frame.width + 16 : 720;
+  const double height =
+      std::max(frame.top + frame.height + 50, above ? 0 : frame.top + 18 * static_cast<double>(curves.size()) + 20);
+  // A page may give it less room than it asks for.
   std::string svg = fmt::format(
-      "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 720 {0:.0f}\" width=\"720\" "
-      "height=\"{0:.0f}\" font-family=\"sans-serif\" font-size=\"12\">\n"
-      "<rect width=\"720\" height=\"{0:.0f}\" fill=\"white\"/>\n"
-      "<text x=\"{1}\" y=\"24\" font-size=\"15\">{2}</text>\n",
-      height, frame.left, escape_html(title));
+      "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {0:.0f} {1:.0f}\" width=\"{0:.0f}\" height=\"{1:.0f}\" "
+      "style=\"max-width:100%;height:auto\" font-family=\"sans-serif\" font-size=\"12\">\n"
+      "<rect width=\"{0:.0f}\" height=\"{1:.0f}\" fill=\"white\"/>\n"
+      "<text x=\"{2}\" y=\"24\" font-size=\"14\">{3}</text>\n",
+      width, height, frame.left, escape_html(title));
   svg += svg_axes(frame, kOwnInk);
   for (std::size_t i = 0; i < curves.size(); ++i) {
     svg += svg_curve(frame, curves[i], kOwnInk);
-    const double y = frame.top + 10 + 18 * static_cast<double>(i);
+    const double x =
+        above ? frame.left + frame.width - 96 * static_cast<double>(curves.size() - i) : frame.left + frame.width + 16;
+    const double y = above ? 20 : frame.top + 10 + 18 * static_cast<double>(i);
     svg += fmt::format(
-        "<line x1=\"500\" x2=\"526\" y1=\"{0}\" y2=\"{0}\" stroke=\"{1}\" stroke-width=\"2\"{2}/>"
-        "<text x=\"532\" y=\"{3}\">{4}</text>\n",
-        y, color_of(curves[i].color), curves[i].dashed ? " stroke-dasharray=\"5 4\"" : "", y + 4, escape_html(curves[i].label));
+        "<line x1=\"{0}\" x2=\"{1}\" y1=\"{2}\" y2=\"{2}\" stroke=\"{3}\" stroke-width=\"2\"{4}/>"
+        "<text x=\"{5}\" y=\"{6}\">{7}</text>\n",
+        x, x + 26, y, color_of(curves[i].color), curves[i].dashed ? " stroke-dasharray=\"5 4\"" : "", x + 32, y + 4,
+        escape_html(curves[i].label));
   }
   return svg + "</svg>\n";
 }
