@@ -118,8 +118,9 @@ const char* color_of(int index) { return kOkabeIto[index % kColors]; }
 
 std::string svg_plot(const std::string& title, const std::vector<Curve>& curves, std::size_t epochs) {
   const Frame frame = frame_of(curves, epochs);
-  // Two names have room above the frame, more stand beside it.
-  const bool above = curves.size() <= 2;
+  // Two short names have room above the frame, others stand beside it.
+  const bool above =
+      curves.size() <= 2 && std::ranges::all_of(curves, [](const Curve& curve) { return curve.label.size() <= 10; });
   const double width = above ? frame.left + frame.width + 16 : 720;
   const double height =
       std::max(frame.top + frame.height + 50, above ? 0 : frame.top + 18 * static_cast<double>(curves.size()) + 20);
