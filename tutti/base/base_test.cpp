@@ -9,11 +9,19 @@
 #include "tutti/base/base64.h"
 #include "tutti/base/error.h"
 #include "tutti/base/files.h"
+#include "tutti/base/html.h"
 #include "tutti/base/parallel.h"
 #include "tutti/base/philox.h"
 
 namespace tutti {
 namespace {
+
+TEST(EscapeHtml, LeavesNothingThatAPageWouldTakeForItsOwn) {
+  EXPECT_EQ(escape_html("<a href=\"x\">&</a>"), "&lt;a href=&quot;x&quot;&gt;&amp;&lt;/a&gt;");
+  EXPECT_EQ(escape_html(std::string_view("a\0b\x1b[1m\x7f", 8)), "a\uFFFDb\uFFFD[1m\uFFFD");
+  EXPECT_EQ(escape_html("\u0085\u009f"), "\uFFFD\uFFFD");
+  EXPECT_EQ(escape_html("tab\tline\r\n, Äµ\u00a0–ß"), "tab\tline\r\n, Äµ\u00a0–ß");
+}
 
 // Known answers of Random123's kat_vectors file.
 TEST(Philox, MatchesTheAuthorsVectors) {

@@ -166,9 +166,6 @@ TEST(Statistics, ComparesClassifiersPairByPair) {
   EXPECT_EQ(pairs.disagreement[1][1], 0.0);
   EXPECT_EQ(pairs.double_fault[1][0], 0.25);
   EXPECT_EQ(pairs.double_fault[0][0], 0.5);
-  using Matrix = std::vector<std::vector<std::int64_t>>;
-  EXPECT_EQ(confusion_matrix(predictions[0], labels), (Matrix{{1, 1}, {1, 1}}));
-  EXPECT_EQ(confusion_matrix(predictions[1], labels), (Matrix{{2, 0}, {2, 0}}));
 }
 
 // Predictions of `samples` samples of two classes, whose label is drawn with the first column's probability.

@@ -145,16 +145,6 @@ double expected_calibration_error(const std::vector<ReliabilityBin>& bins) {
   return samples > 0 ? sum / samples : 0.0;
 }
 
-std::vector<std::vector<std::int64_t>> confusion_matrix(const Tensor& probabilities, const Tensor& labels) {
-  check_predictions(probabilities, labels);
-  const auto classes = static_cast<std::size_t>(probabilities.shape()[1]);
-  std::vector<std::vector<std::int64_t>> matrix(classes, std::vector<std::int64_t>(classes, 0));
-  const std::vector<std::int64_t> predicted = argmax_rows(probabilities);
-  const auto y = labels.data<std::int32_t>();
-  for (std::size_t n = 0; n < y.size(); ++n) ++matrix[static_cast<std::size_t>(y[n])][static_cast<std::size_t>(predicted[n])];
-  return matrix;
-}
-
 Diversity diversity(std::span<const Tensor> predictions, const Tensor& labels) {
   std::vector<std::vector<bool>> hits;
   for (const Tensor& prediction : predictions) {

@@ -58,9 +58,6 @@ std::vector<ReliabilityBin> reliability(const Tensor& probabilities, const Tenso
 // Mean of |accuracy - confidence|, weighted by the samples of each bin.
 double expected_calibration_error(const std::vector<ReliabilityBin>& bins);
 
-// [true class][predicted class]: samples.
-std::vector<std::vector<std::int64_t>> confusion_matrix(const Tensor& probabilities, const Tensor& labels);
-
 // How alike classifiers are, [i][j]: shares of all samples. L. Kuncheva and C. Whitaker, Machine Learning 51 (2003), 181-207.
 struct Diversity {
   std::vector<std::vector<double>> disagreement;  // where one is right and the other wrong; 0 on the diagonal

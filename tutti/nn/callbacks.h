@@ -61,8 +61,14 @@ struct CSVLoggerOptions {
 CallbackPtr CSVLogger(std::filesystem::path path, CSVLoggerOptions options = {});
 // Stops when the loss is NaN or infinite, at once.
 CallbackPtr TerminateOnNaN();
-// Keras's progress: verbose 1 the bar, with images/s and time left, 2 a line an epoch. fit() adds one by itself.
+// Keras's progress: verbose 1 the bar, with images/s and time left, 2 a line an epoch.
 CallbackPtr ProgressBar(int verbose = 1);
+// What fit() puts before the callbacks it is given, unless verbose is 0; first ProgressBar. A notebook replaces it by one that
+// draws the curves as well.
+using ProgressFactory = std::function<CallbackPtr(int verbose)>;
+CallbackPtr make_progress(int verbose);
+// Returns the old one; an empty one stands for ProgressBar.
+ProgressFactory set_progress(ProgressFactory factory);
 // Event files that TensorBoard reads: scalars of the epochs, under train/ and validation/. Defined in formats/tensorboard.
 CallbackPtr TensorBoard(std::filesystem::path log_dir);
 // Any of the three may be empty.

@@ -227,20 +227,4 @@ MetricPtr metric_from_config(const Json& config, const LossFunction& loss) {
   return make_metric(named.name, loss);
 }
 
-Tensor confusion_matrix(const Tensor& prediction, const Tensor& labels, std::int64_t classes) {
-  if (classes < 1) fail("confusion_matrix", "the number of classes must be positive. Got {}.", classes);
-  Tensor counts({classes, classes}, DType::kInt64);
-  const std::vector<std::int64_t> labels_of_rows = true_classes(labels, prediction);
-  const std::int64_t columns = labels_of_rows.empty() ? 0 : prediction.shape()[-1];
-  const float* row = prediction.data<float>().data();
-  for (const std::int64_t wanted : labels_of_rows) {
-    const std::int64_t predicted = argmax(row, columns);
-    if (wanted < 0 || wanted >= classes || predicted >= classes)
-      fail("confusion_matrix", "classes must be in [0, {}). Got {} and {}.", classes, wanted, predicted);
-    ++counts.data<std::int64_t>()[static_cast<std::size_t>(wanted * classes + predicted)];
-    row += columns;
-  }
-  return counts;
-}
-
 }  // namespace tutti

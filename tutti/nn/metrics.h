@@ -36,7 +36,4 @@ using MetricPtr = std::shared_ptr<Metric>;
 MetricPtr make_metric(std::string_view name, const LossFunction& loss);
 MetricPtr metric_from_config(const Json& config, const LossFunction& loss);
 
-// counts (classes, classes) int64: row = true class, column = predicted class (argmax of the last axis).
-Tensor confusion_matrix(const Tensor& prediction, const Tensor& labels, std::int64_t classes);
-
 }  // namespace tutti

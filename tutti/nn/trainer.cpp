@@ -139,7 +139,7 @@ class Fit {
     state_.batch_size = options_.batch_size;
     state_.steps = (data_.size() + options_.batch_size - 1) / options_.batch_size;
     seed_ = options_.seed.value_or(seed());
-    if (options_.verbose > 0) callbacks_.push_back(ProgressBar(options_.verbose));
+    if (options_.verbose > 0) callbacks_.push_back(make_progress(options_.verbose));
     callbacks_.insert(callbacks_.end(), options_.callbacks.begin(), options_.callbacks.end());
     state_.snapshot = [this] { return snapshot(); };
   }

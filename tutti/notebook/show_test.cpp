@@ -5,9 +5,13 @@
 
 #include <gmock/gmock.h>
 
+#include "tests/temporary_folder.h"
+#include "tests/written_run.h"
 #include "tutti/data/datasets.h"
+#include "tutti/ensemble/ensemble.h"
 #include "tutti/nn/layers.h"
 #include "tutti/notebook/show_value.h"
+#include "tutti/report/results.h"
 
 namespace mine {
 
@@ -79,6 +83,78 @@ TEST(Show, ShowsImagesAsPictures) {
   const MimeBundle bundle = mime_bundle(train.take(12));
   EXPECT_THAT(bundle.at("image/png"), StartsWith("\x89PNG"));
   EXPECT_THAT(plain_text(bundle), HasSubstr("12 samples (32, 32, 3) uint8"));
+}
+
+TEST(Show, ShowsFloatImagesAsTheSamePictures) {
+  Tensor pixels({8, 8, 1}, DType::kUInt8), values({8, 8, 1});
+  for (std::size_t i = 0; i < 64; ++i) {
+    pixels.data<std::uint8_t>()[i] = static_cast<std::uint8_t>(4 * i);
+    values.data<float>()[i] = static_cast<float>(4 * i) / 255.0f;
+  }
+  const std::string picture = mime_bundle(pixels).at("image/png");
+  EXPECT_EQ(mime_bundle(values).at("image/png"), picture);                        // [0, 1]
+  EXPECT_EQ(mime_bundle(pixels.cast(DType::kFloat32)).at("image/png"), picture);  // [0, 255]
+  EXPECT_EQ(mime_bundle(values.cast(DType::kFloat64)).at("image/png"), picture);
+  const Shape batch = {1, 8, 8, 1};
+  EXPECT_EQ(mime_bundle(values.reshape(batch)).at("image/png"), mime_bundle(pixels.reshape(batch)).at("image/png"));
+  for (const float no_pixel : {-0.1f, 256.0f, std::numeric_limits<float>::quiet_NaN()}) {
+    values.data<float>()[5] = no_pixel;
+    EXPECT_FALSE(mime_bundle(values).contains("image/png")) << no_pixel;
+  }
+  EXPECT_FALSE(mime_bundle(Tensor({8, 8})).contains("image/png"));  // a matrix
+}
+
+TEST(Show, DrawsShortcutsAroundTheBoxes) {
+  const Symbol x = Input({3});
+  const Symbol y = Dense(3)(Dense(3)(x));
+  const std::string html = mime_bundle(Model(x, Add()({x, y}))).at("text/html");
+  // Boxes are 210 wide from 4 on; the shortcut goes down right of them.
+  EXPECT_THAT(html, HasSubstr("Q224 "));
+  EXPECT_THAT(html, HasSubstr("<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"228\""));
+  EXPECT_THAT(html, testing::Not(HasSubstr("<details")));
+}
+
+TEST(Show, ShowsConfusionMatricesAsTables) {
+  const ConfusionMatrix matrix =
+      confusion_matrix(Tensor::of<int>({4}, {0, 0, 1, 1}), Tensor::of<int>({4}, {0, 1, 1, 1}), {"cat", "<dog>"});
+  const MimeBundle bundle = mime_bundle(matrix);
+  EXPECT_EQ(plain_text(bundle),
+            "Confusion matrix of 4 samples in 2 classes, accuracy 75.00 %\n"
+            "true \\ predicted  cat  <dog>   recall\n"
+            "─────────────────────────────────────\n"
+            "cat                 1      1   50.0 %\n"
+            "<dog>               0      2  100.0 %");
+  EXPECT_THAT(bundle.at("text/html"), HasSubstr("&lt;dog&gt;"));
+  EXPECT_THAT(bundle.at("text/html"), HasSubstr("100.0 %"));
+  // Of many classes the confusions.
+  const MimeBundle many = mime_bundle(confusion_matrix(Tensor::of<int>({3}, {0, 0, 99}), Tensor::of<int>({3}, {7, 7, 99})));
+  EXPECT_THAT(plain_text(many), HasSubstr("100 classes, accuracy 33.33 %; the most frequent confusions"));
+  EXPECT_THAT(plain_text(many), HasSubstr("100.0 %"));
+  EXPECT_EQ(plain_text(many).find("99"), std::string::npos);
+  EXPECT_EQ(plain_text(mime_bundle(ConfusionMatrix())).find("nan"), std::string::npos);
+}
+
+TEST(Show, ShowsEnsemblesAsTables) {
+  const TemporaryFolder folder;
+  const RunFolder run = write_test_run(folder.path());
+  write_test_member(run, "native-1", 0.9f);
+  write_test_member(run, "torch-1", 0.2f);
+  const RunResults results = read_results(run);
+  const MimeBundle bundle = mime_bundle(results);
+  for (const auto& [type, text] : bundle) {
+    EXPECT_THAT(text, HasSubstr(verdict(results))) << type;
+    EXPECT_THAT(text, HasSubstr("native-1")) << type;
+    EXPECT_THAT(text, HasSubstr("34.24–100.00 %")) << type;  // Wilson's interval of 2 of 2
+  }
+  EXPECT_EQ(bundle.size(), 2u);
+  EXPECT_THAT(plain_text(mime_bundle(results.combination)), HasSubstr("1.0000"));
+  EXPECT_THAT(mime_bundle(results.combination).at("text/html"), HasSubstr("<table"));
+  EXPECT_THAT(plain_text(mime_bundle(results.score)), HasSubstr("100.00 %"));
+  EXPECT_THAT(plain_text(mime_bundle(results.test)), HasSubstr("McNemar p = 1.0000: may be chance"));
+  EXPECT_THAT(plain_text(mime_bundle(diversity_of(results))), HasSubstr("100.00 %"));
+  show_value(results);
+  EXPECT_EQ(plain_text(*take_shown_value()), plain_text(bundle));
+  EXPECT_THAT(plain_text(mime_bundle(RunResults())), HasSubstr("nothing to combine"));
 }
 
 TEST(Show, DrawsModelsAndHistories) {

@@ -1,5 +1,8 @@
 #include "tutti/notebook/show_value.h"
 
+#include <algorithm>
+#include <cmath>
+
 namespace tutti {
 namespace {
 
@@ -8,11 +11,28 @@ std::optional<MimeBundle>& shown() {
   return value;
 }
 
+std::optional<History>& drawn() {
+  static std::optional<History> history;
+  return history;
+}
+
+bool is_drawn(const History& history) {
+  if (!drawn() || drawn()->epoch != history.epoch) return false;
+  // NaN is one's equal here; the logs may have got values by later callbacks.
+  return std::ranges::equal(drawn()->values("loss"), history.values("loss"),
+                            [](double a, double b) { return a == b || (std::isnan(a) && std::isnan(b)); });
+}
+
 }  // namespace
 
 void keep_shown_value(MimeBundle bundle) { shown() = std::move(bundle); }
 
-std::optional<MimeBundle> take_shown_value() { return std::exchange(shown(), std::nullopt); }
+std::optional<MimeBundle> take_shown_value() {
+  drawn().reset();
+  return std::exchange(shown(), std::nullopt);
+}
+
+void note_drawn_history(const History& history) { drawn() = history; }
 
 void show_value(bool value) { keep_shown_value(bundle_of(value)); }
 void show_value(char value) { keep_shown_value(bundle_of(value)); }
@@ -34,6 +54,16 @@ void show_value(const Tensor& value) { keep_shown_value(bundle_of(value)); }
 void show_value(const Dataset& value) { keep_shown_value(bundle_of(value)); }
 void show_value(const Model& value) { keep_shown_value(bundle_of(value)); }
 void show_value(const Sequential& value) { keep_shown_value(bundle_of(value)); }
-void show_value(const History& value) { keep_shown_value(bundle_of(value)); }
+void show_value(const History& value) {
+  MimeBundle bundle = bundle_of(value);
+  if (is_drawn(value)) bundle.erase("text/html");
+  keep_shown_value(std::move(bundle));
+}
+void show_value(const ConfusionMatrix& value) { keep_shown_value(bundle_of(value)); }
+void show_value(const RunResults& value) { keep_shown_value(mime_bundle(value)); }
+void show_value(const Ensemble& value) { keep_shown_value(mime_bundle(value)); }
+void show_value(const Score& value) { keep_shown_value(mime_bundle(value)); }
+void show_value(const McNemar& value) { keep_shown_value(mime_bundle(value)); }
+void show_value(const Diversity& value) { keep_shown_value(mime_bundle(value)); }
 
 }  // namespace tutti

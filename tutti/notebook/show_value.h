@@ -10,8 +10,11 @@ namespace tutti {
 
 // Keeps the forms of a cell's value until take_shown_value().
 void keep_shown_value(MimeBundle bundle);
-// The last one that was kept, if any, which is then forgotten.
+// The last one that was kept, if any, which is then forgotten: a cell begins and ends with it.
 std::optional<MimeBundle> take_shown_value();
+
+// A live display has drawn the curves of this fit: the same History as the value of the same cell needs none.
+void note_drawn_history(const History& history);
 
 // The interpreter calls this with the expression. Of the usual types it is compiled in the library: what a cell instantiates,
 // it compiles, which takes a tenth of a second.
@@ -35,7 +38,14 @@ void show_value(const Tensor& value);
 void show_value(const Dataset& value);
 void show_value(const Model& value);
 void show_value(const Sequential& value);
+// As text alone, if this cell's live display has just drawn its curves.
 void show_value(const History& value);
+void show_value(const ConfusionMatrix& value);
+void show_value(const RunResults& value);
+void show_value(const Ensemble& value);
+void show_value(const Score& value);
+void show_value(const McNemar& value);
+void show_value(const Diversity& value);
 template <class T>
 void show_value(const T& value) {
   keep_shown_value(bundle_of(value));

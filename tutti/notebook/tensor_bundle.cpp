@@ -1,5 +1,7 @@
 // A tensor as numbers, and as a picture.
 #include <algorithm>
+#include <cmath>
+#include <optional>
 
 #include <fmt/format.h>
 
@@ -81,16 +83,33 @@ bool is_image(const Shape& shape, int axis) {
   return shape[axis] >= kSmallestImage && shape[axis + 1] >= kSmallestImage && (channels == 1 || channels == 3);
 }
 
+// As uint8, if all values are those of pixels: [0, 1], or, where one of them is larger, [0, 255]. All images of a batch alike.
+std::optional<Tensor> pixels_of(const Tensor& tensor) {
+  if (tensor.dtype() == DType::kUInt8) return tensor;
+  if (tensor.dtype() != DType::kFloat32 && tensor.dtype() != DType::kFloat64) return std::nullopt;
+  Tensor values = tensor.dtype() == DType::kFloat32 ? tensor.clone() : tensor.cast(DType::kFloat32);
+  const auto pixels = values.data<float>();
+  float largest = 0;
+  for (const float pixel : pixels) {
+    if (!(pixel >= 0 && pixel <= 255)) return std::nullopt;
+    largest = std::max(largest, pixel);
+  }
+  for (float& pixel : pixels) pixel = std::round(largest > 1 ? pixel : 255 * pixel);
+  return values.cast(DType::kUInt8);
+}
+
 }  // namespace
 
 MimeBundle mime_bundle(const Tensor& tensor) {
   const std::string head = fmt::format("Tensor {} {}", to_string(tensor.shape()), name_of(tensor.dtype()));
   MimeBundle bundle = {{"text/plain", tensor.empty() ? head : head + "\n" + Writer(tensor).text()}};
-  if (tensor.dtype() != DType::kUInt8 || tensor.empty()) return bundle;
-  if (is_image(tensor.shape(), 0)) bundle["image/png"] = encode_png(tensor);
-  if (is_image(tensor.shape(), 1))
-    bundle["image/png"] = encode_png(contact_sheet(
-        Dataset::from_tensors(tensor.rows(0, std::min(kMostImages, tensor.shape()[0])), Tensor()), {.count = kMostImages}));
+  const Shape& shape = tensor.shape();
+  if (tensor.empty() || !(is_image(shape, 0) || is_image(shape, 1))) return bundle;
+  const bool is_batch = is_image(shape, 1);
+  const std::optional<Tensor> pixels = pixels_of(is_batch ? tensor.rows(0, std::min(kMostImages, shape[0])) : tensor);
+  if (!pixels) return bundle;
+  bundle["image/png"] =
+      encode_png(is_batch ? contact_sheet(Dataset::from_tensors(*pixels, Tensor()), {.count = kMostImages}) : *pixels);
   return bundle;
 }
 

@@ -17,13 +17,18 @@ struct Range {
   double low = std::numeric_limits<double>::infinity(), high = -std::numeric_limits<double>::infinity();
 };
 
+// Larger values leave no room for a margin and ticks in a double. NaN is not drawn either.
+bool is_drawn(double y) { return std::abs(y) <= 1e300; }
+
 Range range_of(const std::vector<Curve>& curves) {
   Range range;
   for (const Curve& curve : curves)
     for (const double y : curve.y)
-      if (std::isfinite(y)) range = {std::min(range.low, y), std::max(range.high, y)};
+      if (is_drawn(y)) range = {std::min(range.low, y), std::max(range.high, y)};
   if (!(range.low <= range.high)) return {0, 1};
-  const double margin = std::max(0.05 * (range.high - range.low), 1e-3);
+  // Of equal values too, a part that a double tells apart from them.
+  const double margin =
+      std::max({0.05 * (range.high - range.low), 1e-3, 1e-6 * std::max(std::abs(range.low), std::abs(range.high))});
   return {range.low - margin, range.high + margin};
 }
 
@@ -36,16 +41,27 @@ struct Frame {
   double y(double value) const { return top + (range.high - value) / (range.high - range.low) * height; }
 };
 
-std::string svg_axes(const Frame& frame) {
-  std::string svg = fmt::format("<rect class=\"frame\" x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\" fill=\"none\"/>\n",
+// Where the colours of a drawing come from: the classes of the report's page, or attributes of its own. A style sheet of its
+// own would colour the rest of a page that holds it.
+struct Ink {
+  const char *frame, *grid;
+  std::string (*curve)(int color);
+};
+constexpr Ink kPageInk = {"class=\"frame\"", "class=\"grid\"",
+                          [](int color) { return fmt::format("class=\"c{}\"", color % kColors); }};
+constexpr Ink kOwnInk = {"stroke=\"#888888\"", "stroke=\"#dddddd\"",
+                         [](int color) { return fmt::format("color=\"{}\"", color_of(color)); }};
+
+std::string svg_axes(const Frame& frame, const Ink& ink) {
+  std::string svg = fmt::format("<rect {} x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\" fill=\"none\"/>\n", ink.frame,
                                 frame.left, frame.top, frame.width, frame.height);
   const double step = tick_step(frame.range.high - frame.range.low, 5);
   for (double value = std::ceil(frame.range.low / step) * step; value <= frame.range.high; value += step)
     svg += fmt::format(
-        "<line class=\"grid\" x1=\"{0}\" x2=\"{1}\" y1=\"{2:.1f}\" y2=\"{2:.1f}\"/>"
+        "<line {6} x1=\"{0}\" x2=\"{1}\" y1=\"{2:.1f}\" y2=\"{2:.1f}\"/>"
         "<text x=\"{3}\" y=\"{4:.1f}\" text-anchor=\"end\">{5:.3g}</text>\n",
         frame.left, frame.left + frame.width, frame.y(value), frame.left - 6, frame.y(value) + 4,
-        std::abs(value) < step / 2 ? 0.0 : value);
+        std::abs(value) < step / 2 ? 0.0 : value, ink.grid);
   const double epoch_step = std::max(1.0, tick_step(std::max(1.0, frame.epochs - 1), 8));
   for (double epoch = 1; epoch <= frame.epochs; epoch += epoch_step)
     svg += fmt::format("<text x=\"{:.1f}\" y=\"{}\" text-anchor=\"middle\">{:.0f}</text>\n", frame.x(epoch),
@@ -54,7 +70,7 @@ std::string svg_axes(const Frame& frame) {
                            frame.top + frame.height + 36);
 }
 
-std::string svg_curve(const Frame& frame, const Curve& curve) {
+std::string svg_curve(const Frame& frame, const Curve& curve, const Ink& ink) {
   // Dots of many epochs would hide the line.
   const bool dotted = curve.y.size() <= 40;
   std::string lines, dots, points;
@@ -63,7 +79,7 @@ std::string svg_curve(const Frame& frame, const Curve& curve) {
     points.clear();
   };
   for (std::size_t i = 0; i < curve.y.size(); ++i) {
-    if (!std::isfinite(curve.y[i])) {
+    if (!is_drawn(curve.y[i])) {
       end_line();
       continue;
     }
@@ -73,13 +89,13 @@ std::string svg_curve(const Frame& frame, const Curve& curve) {
   }
   end_line();
   return fmt::format(
-      "<g class=\"c{}\"><title>{}</title><g fill=\"none\" stroke=\"currentColor\" stroke-width=\"1.6\"{}>{}</g>"
+      "<g {}><title>{}</title><g fill=\"none\" stroke=\"currentColor\" stroke-width=\"1.6\"{}>{}</g>"
       "<g fill=\"currentColor\">{}</g></g>\n",
-      curve.color % kColors, escape_html(curve.label), curve.dashed ? " stroke-dasharray=\"5 4\"" : "", lines, dots);
+      ink.curve(curve.color), escape_html(curve.label), curve.dashed ? " stroke-dasharray=\"5 4\"" : "", lines, dots);
 }
 
-Frame frame_of(const std::vector<Curve>& curves) {
-  return {.range = range_of(curves), .epochs = static_cast<double>(longest(curves))};
+Frame frame_of(const std::vector<Curve>& curves, std::size_t epochs = 0) {
+  return {.range = range_of(curves), .epochs = static_cast<double>(std::max(epochs, longest(curves)))};
 }
 
 }  // namespace
@@ -100,25 +116,32 @@ double tick_step(double span, int count) {
 
 const char* color_of(int index) { return kOkabeIto[index % kColors]; }
 
-std::string svg_plot(const std::string& title, const std::vector<Curve>& curves) {
-  const Frame frame = frame_of(curves);
-  const double height = std::max(frame.top + frame.height + 50, frame.top + 18 * static_cast<double>(curves.size()) + 20);
-  std::string style = ".frame{stroke:#888}.grid{stroke:#ddd}";
-  for (int color = 0; color < kColors; ++color) style += fmt::format(".c{}{{color:{}}}", color, color_of(color));
+std::string svg_plot(const std::string& title, const std::vector<Curve>& curves, std::size_t epochs) {
+  const Frame frame = frame_of(curves, epochs);
+  // Two short names have room above the frame, others stand beside it.
+  const bool above =
+      curves.size() <= 2 && std::ranges::all_of(curves, [](const Curve& curve) { return curve.label.size() <= 10; });
+  const double width = above ? frame.left + frame.width + 16 : 720;
+  const double height =
+      std::max(frame.top + frame.height + 50, above ? 0 : frame.top + 18 * static_cast<double>(curves.size()) + 20);
+  // A page may give it less room than it asks for.
   std::string svg = fmt::format(
-      "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 720 {0:.0f}\" width=\"720\" "
-      "height=\"{0:.0f}\" font-family=\"sans-serif\" font-size=\"12\">\n<style>{3}</style>\n"
-      "<rect width=\"720\" height=\"{0:.0f}\" fill=\"white\"/>\n"
-      "<text x=\"{1}\" y=\"24\" font-size=\"15\">{2}</text>\n",
-      height, frame.left, escape_html(title), style);
-  svg += svg_axes(frame);
+      "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {0:.0f} {1:.0f}\" width=\"{0:.0f}\" height=\"{1:.0f}\" "
+      "style=\"max-width:100%;height:auto\" font-family=\"sans-serif\" font-size=\"12\">\n"
+      "<rect width=\"{0:.0f}\" height=\"{1:.0f}\" fill=\"white\"/>\n"
+      "<text x=\"{2}\" y=\"24\" font-size=\"14\">{3}</text>\n",
+      width, height, frame.left, escape_html(title));
+  svg += svg_axes(frame, kOwnInk);
   for (std::size_t i = 0; i < curves.size(); ++i) {
-    svg += svg_curve(frame, curves[i]);
-    const double y = frame.top + 10 + 18 * static_cast<double>(i);
+    svg += svg_curve(frame, curves[i], kOwnInk);
+    const double x =
+        above ? frame.left + frame.width - 96 * static_cast<double>(curves.size() - i) : frame.left + frame.width + 16;
+    const double y = above ? 20 : frame.top + 10 + 18 * static_cast<double>(i);
     svg += fmt::format(
-        "<line x1=\"500\" x2=\"526\" y1=\"{0}\" y2=\"{0}\" stroke=\"{1}\" stroke-width=\"2\"{2}/>"
-        "<text x=\"532\" y=\"{3}\">{4}</text>\n",
-        y, color_of(curves[i].color), curves[i].dashed ? " stroke-dasharray=\"5 4\"" : "", y + 4, escape_html(curves[i].label));
+        "<line x1=\"{0}\" x2=\"{1}\" y1=\"{2}\" y2=\"{2}\" stroke=\"{3}\" stroke-width=\"2\"{4}/>"
+        "<text x=\"{5}\" y=\"{6}\">{7}</text>\n",
+        x, x + 26, y, color_of(curves[i].color), curves[i].dashed ? " stroke-dasharray=\"5 4\"" : "", x + 32, y + 4,
+        escape_html(curves[i].label));
   }
   return svg + "</svg>\n";
 }
@@ -129,8 +152,8 @@ std::string svg_curves(const std::vector<Curve>& curves) {
   frame.top = 10;
   std::string svg = fmt::format("<svg class=\"chart\" viewBox=\"0 0 {:.0f} {:.0f}\" role=\"img\">\n",
                                 frame.left + frame.width + 12, frame.top + frame.height + 42);
-  svg += svg_axes(frame);
-  for (const Curve& curve : curves) svg += svg_curve(frame, curve);
+  svg += svg_axes(frame, kPageInk);
+  for (const Curve& curve : curves) svg += svg_curve(frame, curve, kPageInk);
   return svg + "</svg>\n";
 }
 

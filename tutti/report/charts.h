@@ -24,8 +24,9 @@ double tick_step(double span, int count);
 constexpr int kColors = 7;
 const char* color_of(int index);
 
-// A picture of its own: white paper, black letters, a legend.
-std::string svg_plot(const std::string& title, const std::vector<Curve>& curves);
+// A picture of its own: white paper, black letters, a legend, and no style sheet that a page around it would take over. Its
+// axis has at least `epochs` epochs.
+std::string svg_plot(const std::string& title, const std::vector<Curve>& curves, std::size_t epochs = 0);
 
 // The charts below are parts of a page, which gives the classes c0 ... c6 (members), ink, grid and frame their colours.
 

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "tutti/nn/confusion_matrix.h"
 #include "tutti/report/charts.h"
 #include "tutti/report/html_parts.h"
 #include "tutti/report/tables.h"
@@ -12,15 +13,12 @@
 namespace tutti {
 namespace {
 
-using Counts = std::vector<std::vector<std::int64_t>>;
-
-std::int64_t sum_of(const std::vector<std::int64_t>& row) {
-  std::int64_t sum = 0;
-  for (const std::int64_t count : row) sum += count;
-  return sum;
+ConfusionMatrix confusions_of(const RunResults& results, const Tensor& probabilities) {
+  return confusion_matrix(results.labels, probabilities, probabilities.shape()[1]);
 }
 
-Matrix confusion_table(const RunResults& results, const Counts& counts) {
+Matrix confusion_table(const RunResults& results, const ConfusionMatrix& confusions) {
+  const auto& counts = confusions.counts;
   Matrix matrix{.corner = "true \\ predicted"};
   std::int64_t most_wrong = 1;
   for (std::size_t i = 0; i < counts.size(); ++i)
@@ -29,7 +27,7 @@ Matrix confusion_table(const RunResults& results, const Counts& counts) {
   for (std::size_t i = 0; i < counts.size(); ++i) {
     matrix.rows.push_back(class_name(results, static_cast<std::int64_t>(i)));
     matrix.columns.push_back(matrix.rows.back());
-    const auto total = static_cast<double>(std::max<std::int64_t>(1, sum_of(counts[i])));
+    const auto total = static_cast<double>(std::max<std::int64_t>(1, confusions.samples_of(i)));
     std::vector<MatrixCell>& row = matrix.cells.emplace_back();
     for (std::size_t j = 0; j < counts.size(); ++j) {
       const auto count = static_cast<double>(counts[i][j]);
@@ -40,8 +38,8 @@ Matrix confusion_table(const RunResults& results, const Counts& counts) {
   return matrix;
 }
 
-std::string confusions_list(const RunResults& results, const Counts& counts) {
-  const std::vector<Confusion> entries = largest_confusions(counts, 20);
+std::string confusions_list(const RunResults& results, const ConfusionMatrix& confusions) {
+  const std::vector<Confusion> entries = largest_confusions(confusions, 20);
   if (entries.empty()) return note("No image is taken for another class.");
   std::string html =
       "<table class=\"list\"><thead><tr><th>true class</th><th>predicted as</th><th class=\"number\">images</th>"
@@ -54,18 +52,15 @@ std::string confusions_list(const RunResults& results, const Counts& counts) {
 }
 
 std::string confusion_html(const RunResults& results, const Tensor& probabilities) {
-  const Counts counts = confusion_matrix(probabilities, results.labels);
-  if (static_cast<std::int64_t>(counts.size()) > kMatrixClasses) return scrolling(confusions_list(results, counts));
-  return scrolling(matrix_html(confusion_table(results, counts)));
+  const ConfusionMatrix confusions = confusions_of(results, probabilities);
+  if (static_cast<std::int64_t>(confusions.classes()) > kMatrixClasses) return scrolling(confusions_list(results, confusions));
+  return scrolling(matrix_html(confusion_table(results, confusions)));
 }
 
 // The share of each class that is right; NaN if it has no samples.
-std::vector<double> class_accuracies(const Counts& counts) {
+std::vector<double> class_accuracies(const ConfusionMatrix& confusions) {
   std::vector<double> shares;
-  for (std::size_t c = 0; c < counts.size(); ++c) {
-    const std::int64_t total = sum_of(counts[c]);
-    shares.push_back(total > 0 ? static_cast<double>(counts[c][c]) / static_cast<double>(total) : NAN);
-  }
+  for (std::size_t c = 0; c < confusions.classes(); ++c) shares.push_back(confusions.recall(c));
   return shares;
 }
 
@@ -78,30 +73,16 @@ std::string reliability_figure(const std::string& name, const Tensor& probabilit
 
 }  // namespace
 
-std::vector<Confusion> largest_confusions(const Counts& matrix, std::size_t count) {
-  std::vector<Confusion> entries;
-  for (std::size_t i = 0; i < matrix.size(); ++i) {
-    const std::int64_t of = sum_of(matrix[i]);
-    for (std::size_t j = 0; j < matrix.size(); ++j)
-      if (i != j && matrix[i][j] > 0)
-        entries.push_back({static_cast<std::int64_t>(i), static_cast<std::int64_t>(j), matrix[i][j], of});
-  }
-  std::ranges::stable_sort(entries, std::greater<>(), &Confusion::samples);
-  if (entries.size() > count) entries.resize(count);
-  return entries;
-}
-
 std::string classes_section(const RunResults& results) {
-  const Counts whole = confusion_matrix(results.ensemble, results.labels);
+  const ConfusionMatrix whole = confusions_of(results, results.ensemble);
   std::vector<std::vector<double>> shares = {class_accuracies(whole)};
   Matrix matrix{.corner = "class", .columns = {"images", "ensemble"}};
   for (const std::string& name : member_columns(results)) matrix.columns.push_back(name);
-  for (const MemberOutcome& member : results.members)
-    shares.push_back(class_accuracies(confusion_matrix(member.test, results.labels)));
-  for (std::size_t c = 0; c < whole.size(); ++c) {
+  for (const MemberOutcome& member : results.members) shares.push_back(class_accuracies(confusions_of(results, member.test)));
+  for (std::size_t c = 0; c < whole.classes(); ++c) {
     matrix.rows.push_back(class_name(results, static_cast<std::int64_t>(c)));
     std::vector<MatrixCell>& row = matrix.cells.emplace_back();
-    row.push_back({std::to_string(sum_of(whole[c])), "quiet"});
+    row.push_back({std::to_string(whole.samples_of(c)), "quiet"});
     double best = 0, worst = 1;
     for (const std::vector<double>& share : shares) {
       best = std::max(best, share[c]);
@@ -115,7 +96,7 @@ std::string classes_section(const RunResults& results) {
   }
   return section("classes", "Accuracy of each class",
                  note("In percent of the class's test images; the best of a row is bold.") +
-                     scrolling(matrix_html(matrix), whole.size() > kTallRows));
+                     scrolling(matrix_html(matrix), whole.classes() > kTallRows));
 }
 
 std::string confusion_section(const RunResults& results) {

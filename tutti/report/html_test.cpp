@@ -163,16 +163,6 @@ TEST(ReportHtml, SumsUpTheVotesOfManyMembers) {
   EXPECT_THAT(html, HasSubstr("The other members"));
 }
 
-TEST(LargestConfusions, AreSortedAndWithoutTheDiagonal) {
-  const auto entries = largest_confusions({{5, 1, 3}, {0, 9, 0}, {4, 1, 0}}, 3);
-  ASSERT_EQ(entries.size(), 3u);
-  EXPECT_EQ(entries[0].truth, 2);
-  EXPECT_EQ(entries[0].predicted, 0);
-  EXPECT_EQ(entries[0].of, 5);
-  EXPECT_EQ(entries[1].samples, 3);
-  EXPECT_EQ(entries[2].truth, 0);
-}
-
 TEST(HardestImages, AreThoseThatMostMembersGetWrong) {
   // Wrong: nobody on image 0, one on image 1, two on image 2, three on image 3.
   const RunResults results = three_members();

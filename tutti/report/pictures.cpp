@@ -13,8 +13,6 @@
 namespace tutti {
 namespace {
 
-// A picture is easy to see from about this width on.
-constexpr std::int64_t kMinImageWidth = 128;
 constexpr std::int64_t kMaxLetters = 24;  // of a caption
 constexpr std::int64_t kGap = 8;          // between cells, and around the sheet
 constexpr std::uint8_t kPaper = 255, kInk = 32;
@@ -128,6 +126,38 @@ std::vector<std::string> captions_of(const Dataset& data, std::int64_t count) {
   return captions;
 }
 
+struct Fitted {
+  std::int64_t height, width;  // on the sheet
+  std::int64_t scale;          // 1 also for what is made smaller
+};
+Fitted fitted(std::int64_t height, std::int64_t width) {
+  const std::int64_t side = std::max(height, width);
+  if (side <= kMaxSide) return {height * (kMaxSide / side), width * (kMaxSide / side), kMaxSide / side};
+  const auto smaller = [&](std::int64_t length) { return std::max<std::int64_t>(1, length * kMaxSide / side); };
+  return {smaller(height), smaller(width), 1};
+}
+
+// Each pixel the mean of those that it stands for. image: uint8 (h, w, c), at least as large as the result.
+Tensor reduced(const Tensor& image, std::int64_t height, std::int64_t width) {
+  const std::int64_t h = image.shape()[0], w = image.shape()[1], c = image.shape()[2];
+  if (h == height && w == width) return image;
+  Tensor result({height, width, c}, DType::kUInt8);
+  const std::uint8_t* from = image.data<std::uint8_t>().data();
+  std::uint8_t* to = result.data<std::uint8_t>().data();
+  for (std::int64_t y = 0; y < height; ++y)
+    for (std::int64_t x = 0; x < width; ++x)
+      for (std::int64_t k = 0; k < c; ++k) {
+        const std::int64_t top = y * h / height, bottom = (y + 1) * h / height, left = x * w / width,
+                           right = (x + 1) * w / width;
+        std::int64_t sum = 0;
+        for (std::int64_t v = top; v < bottom; ++v)
+          for (std::int64_t u = left; u < right; ++u) sum += from[(v * w + u) * c + k];
+        const std::int64_t pixels = (bottom - top) * (right - left);
+        *to++ = static_cast<std::uint8_t>((sum + pixels / 2) / pixels);
+      }
+  return result;
+}
+
 }  // namespace
 
 bool has_images(const Dataset& data) {
@@ -154,18 +184,19 @@ Tensor contact_sheet(const Dataset& data, const ContactSheetOptions& options) {
     fail("contact_sheet", "count and columns must be positive. Got {} and {}.", options.count, options.columns);
   const std::int64_t count = std::min(options.count, data.size()), columns = std::min(options.columns, count);
   const std::int64_t rows = (count + columns - 1) / columns;
-  const std::int64_t scale = std::max<std::int64_t>(1, kMinImageWidth / shape[1]);
   constexpr std::int64_t kCaption = kGlyphHeight * kFontScale + kGap / 2;
   const std::vector<std::string> captions = captions_of(data, count);
   const auto letters = static_cast<std::int64_t>(std::ranges::max(captions, {}, &std::string::size).size());
-  const std::int64_t image_width = shape[1] * scale;
+  const auto [image_height, image_width, scale] = fitted(shape[0], shape[1]);
   const std::int64_t place = std::max(image_width, std::min(letters, kMaxLetters) * kAdvance);
-  const std::int64_t cell_width = place + kGap, cell_height = shape[0] * scale + kCaption + kGap;
+  const std::int64_t cell_width = place + kGap, cell_height = image_height + kCaption + kGap;
   Sheet sheet(rows * cell_height + kGap, columns * cell_width + kGap);
   for (std::int64_t i = 0; i < count; ++i) {
     const std::int64_t top = kGap + i / columns * cell_height, left = kGap + i % columns * cell_width;
-    sheet.image(top, left + (place - image_width) / 2, displayable(data.get(i).x), scale);
-    sheet.caption(top + shape[0] * scale + kGap / 2, left, place, captions[static_cast<std::size_t>(i)]);
+    Tensor image = displayable(data.get(i).x);
+    if (scale == 1) image = reduced(image, image_height, image_width);
+    sheet.image(top, left + (place - image_width) / 2, image, scale);
+    sheet.caption(top + image_height + kGap / 2, left, place, captions[static_cast<std::size_t>(i)]);
   }
   return sheet.pixels();
 }

@@ -43,6 +43,24 @@ TEST(ContactSheet, GivesNamesTheirPlace) {
   EXPECT_EQ(width(std::string(100, 'm')), 8 + 24 * 12 + 8);
 }
 
+TEST(ContactSheet, MakesLargeImagesSmaller) {
+  Tensor x({2, 1000, 500, 1}, DType::kUInt8);
+  for (std::int64_t i = 0; i < x.elements(); ++i)
+    x.data<std::uint8_t>()[static_cast<std::size_t>(i)] = i % 2 == 0 ? 0 : 100;  // columns, which become grey
+  const Tensor sheet = contact_sheet(Dataset::from_tensors(x, Tensor()));
+  ASSERT_EQ(sheet.shape(), (Shape{8 + 128 + 22 + 8, 8 + 2 * (64 + 8), 3}));
+  EXPECT_NEAR(at(sheet, 8 + 64, 8 + 32), 50, 8);
+  EXPECT_EQ(at(sheet, 8 + 64, 8 + 64), 255);  // between the two
+  // A line stays a line.
+  EXPECT_EQ(contact_sheet(Dataset::from_tensors(Tensor({1, 1, 1000, 3}, DType::kUInt8), Tensor())).shape(),
+            (Shape{8 + 1 + 22 + 8, 8 + 128 + 8, 3}));
+}
+
+TEST(ContactSheet, EnlargesTallImagesByTheirHeight) {
+  EXPECT_EQ(contact_sheet(Dataset::from_tensors(Tensor({1, 60, 2, 3}, DType::kUInt8), Tensor())).shape(),
+            (Shape{8 + 120 + 22 + 8, 8 + 4 + 8, 3}));
+}
+
 TEST(ContactSheet, IsWrittenAsPng) {
   const TemporaryFolder folder;
   const auto path = folder.path() / "sheet.png";

@@ -168,5 +168,29 @@ TEST(Plots, SkipsWhatIsNoNumber) {
   EXPECT_THAT(svg_plot("constant", {{"m", {2.0, 2.0}, false, 0}}), Not(HasSubstr("inf")));
 }
 
+TEST(SvgPlot, DrawsValuesOfAnySize) {
+  for (const double value : {1e14, -3e15, 1e200, 1e299}) {
+    const std::string svg = svg_plot("constant", {{"m", {value, value}}});
+    EXPECT_THAT(svg, HasSubstr("<polyline points=\"64.0,170.0 484.0,170.0\"/>")) << value;
+    EXPECT_THAT(svg, Not(HasSubstr("nan"))) << value;
+  }
+  // What a double cannot keep apart from infinity is left out.
+  const std::string svg = svg_plot("diverged", {{"m", {1.0, 2.0, -1.7e308, 1.7e308}}});
+  EXPECT_THAT(svg, HasSubstr("<polyline"));
+  EXPECT_THAT(svg, Not(HasSubstr("nan")));
+}
+
+TEST(SvgPlot, HasNoStyleSheetForThePageAroundIt) {
+  const std::string svg = svg_plot("loss", {{"m", {1.0, 2.0}}});
+  EXPECT_THAT(svg, Not(HasSubstr("<style")));
+  EXPECT_THAT(svg, Not(HasSubstr("class=")));
+  EXPECT_THAT(svg, HasSubstr("color=\"#0072B2\""));
+}
+
+TEST(SvgPlot, KeepsRoomForTheEpochsToCome) {
+  // The second of five epochs stands at a quarter of the axis.
+  EXPECT_THAT(svg_plot("loss", {{"m", {1.0, 1.0}}}, 5), HasSubstr("points=\"64.0,170.0 169.0,170.0\""));
+}
+
 }  // namespace
 }  // namespace tutti

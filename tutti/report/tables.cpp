@@ -35,29 +35,6 @@ std::string padded(const std::string& cell, std::size_t width, bool right) {
 
 }  // namespace
 
-std::string escape_html(const std::string& text) {
-  std::string result;
-  for (const char c : text) {
-    switch (c) {
-      case '&':
-        result += "&amp;";
-        break;
-      case '<':
-        result += "&lt;";
-        break;
-      case '>':
-        result += "&gt;";
-        break;
-      case '"':
-        result += "&quot;";
-        break;
-      default:
-        result += c;
-    }
-  }
-  return result;
-}
-
 std::string Table::text() const {
   const std::vector<bool> right = numeric_columns(header_.size(), rows_);
   std::vector<std::size_t> widths;

@@ -4,6 +4,8 @@
 #include <string>
 #include <vector>
 
+#include "tutti/base/html.h"
+
 namespace tutti {
 
 // Cells are UTF-8; columns of numbers are aligned to the right.
@@ -24,8 +26,5 @@ class Table {
   std::vector<std::vector<std::string>> rows_;
   std::vector<std::size_t> rules_;
 };
-
-// & < > " as entities.
-std::string escape_html(const std::string& text);
 
 }  // namespace tutti

@@ -1,53 +1,16 @@
-// Keras 3's progress (keras/src/utils/progbar.py), with images per second.
-#include <algorithm>
 #include <chrono>
-#include <cmath>
-#include <string>
+#include <mutex>
 
 #include <fmt/format.h>
 
 #include "tutti/base/display.h"
 #include "tutti/nn/callbacks.h"
+#include "tutti/nn/progress.h"
 
 namespace tutti {
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
-constexpr int kBarWidth = 20;            // Keras 3
-constexpr double kRedrawSeconds = 0.05;  // Keras 3's interval
-
-std::string value_text(const std::string& name, double value) {
-  return std::abs(value) > 1e-3 ? fmt::format(" - {}: {:.4f}", name, value) : fmt::format(" - {}: {:.4e}", name, value);
-}
-
-// By name, training values before val_ ones: Keras sorts each group.
-std::string logs_text(const Logs& logs) {
-  std::vector<std::pair<std::string, double>> sorted(logs.begin(), logs.end());
-  std::ranges::sort(sorted, {}, [](const auto& pair) { return std::pair(pair.first.starts_with("val_"), pair.first); });
-  std::string text;
-  for (const auto& [name, value] : sorted) text += value_text(name, value);
-  return text;
-}
-
-std::string duration_text(double seconds) {
-  const auto whole = static_cast<long>(seconds);
-  if (whole >= 3600) return fmt::format("{}:{:02}:{:02}", whole / 3600, whole % 3600 / 60, whole % 60);
-  if (whole >= 60) return fmt::format("{}:{:02}", whole / 60, whole % 60);
-  return fmt::format("{}s", whole);
-}
-
-std::string step_text(double seconds) {
-  if (seconds >= 1) return fmt::format("{:.0f}s/step", seconds);
-  if (seconds >= 1e-3) return fmt::format("{:.0f}ms/step", seconds * 1e3);
-  return fmt::format("{:.0f}us/step", seconds * 1e6);
-}
-
-std::string repeat(const char* what, int count) {
-  std::string text;
-  for (int i = 0; i < count; ++i) text += what;
-  return text;
-}
+constexpr std::chrono::milliseconds kRedraw{50};  // Keras 3's interval
 
 class ProgressBarCallback : public Callback {
  public:
@@ -55,64 +18,59 @@ class ProgressBarCallback : public Callback {
 
   void on_epoch_begin(FitState& state) override {
     if (state.epochs > 1) display().text(fmt::format("Epoch {}/{}\n", state.epoch + 1, state.epochs));
-    begin_ = last_draw_ = first_step_end_ = trained_until_ = Clock::now();
+    last_draw_ = EpochProgress::Clock::now();
+    progress_.begin();
   }
 
   void on_batch_end(FitState& state, const Logs& logs) override {
-    const Clock::time_point now = Clock::now();
-    // The first step carries the compilation of the program; Keras leaves it out of its estimate too.
-    if (state.step == 1) first_step_end_ = now;
-    trained_until_ = now;
+    progress_.step(state);
     if (verbose_ != 1 || !display().is_interactive()) return;
-    if (state.step > 1 && state.step < state.steps && seconds(last_draw_, now) < kRedrawSeconds) return;
+    const auto now = EpochProgress::Clock::now();
+    if (state.step > 1 && state.step < state.steps && now - last_draw_ < kRedraw) return;
     last_draw_ = now;
-    display().live("fit", running_bar(state) + logs_text(logs));
+    display().live("fit", progress_.running_line(state, logs));
   }
 
   void on_epoch_end(FitState& state, Logs& logs) override {
-    const Clock::time_point now = Clock::now();
-    const double per_step = step_seconds(state);
-    const double rate = per_step > 0 ? static_cast<double>(state.batch_size) / per_step : 0.0;
-    const std::string tail = fmt::format("{} - {:.0f} images/s{}", step_text(per_step), rate, logs_text(logs));
-    const std::string total = fmt::format("{:.0f}s", seconds(begin_, now));
     if (verbose_ == 1 && display().is_interactive()) {
-      display().live("fit", fmt::format("{} {}", bar(state.step, state.steps, total), tail));
+      display().live("fit", progress_.ended_line(state, logs));
       display().text("\n");
     } else {
-      display().text(fmt::format("{}/{} - {} - {}\n", state.step, state.steps, total, tail));
+      display().text(progress_.plain_ended_line(state, logs) + "\n");
     }
   }
 
  private:
-  static double seconds(Clock::time_point from, Clock::time_point to) {
-    return std::chrono::duration<double>(to - from).count();
-  }
-
-  // Of one step, the first left out where there are others.
-  double step_seconds(const FitState& state) const {
-    if (state.step > 1) return seconds(first_step_end_, trained_until_) / static_cast<double>(state.step - 1);
-    return seconds(begin_, trained_until_);
-  }
-
-  static std::string bar(std::int64_t step, std::int64_t steps, const std::string& time) {
-    const auto done = static_cast<int>(kBarWidth * step / std::max<std::int64_t>(1, steps));
-    return fmt::format("\x1b[1m{:>{}}/{}\x1b[0m \x1b[32m{}\x1b[0m\x1b[37m{}\x1b[0m \x1b[1m{}\x1b[0m", step,
-                       std::to_string(steps).size(), steps, repeat("━", done), repeat("━", kBarWidth - done), time);
-  }
-
-  // The bar of an epoch under way, with the time that is left.
-  std::string running_bar(const FitState& state) const {
-    const double per_step = step_seconds(state), left = per_step * static_cast<double>(state.steps - state.step);
-    return fmt::format("{} {} - {:.0f} images/s", bar(state.step, state.steps, duration_text(left)), step_text(per_step),
-                       per_step > 0 ? static_cast<double>(state.batch_size) / per_step : 0.0);
-  }
-
   int verbose_;
-  Clock::time_point begin_, last_draw_, first_step_end_, trained_until_;
+  EpochProgress progress_;
+  EpochProgress::Clock::time_point last_draw_;
 };
+
+std::mutex factory_mutex;
+
+ProgressFactory& factory() {
+  static ProgressFactory current = ProgressBar;
+  return current;
+}
 
 }  // namespace
 
 CallbackPtr ProgressBar(int verbose) { return std::make_shared<ProgressBarCallback>(verbose); }
+
+CallbackPtr make_progress(int verbose) {
+  ProgressFactory make;
+  {
+    std::scoped_lock lock(factory_mutex);
+    make = factory();
+  }
+  return make(verbose);
+}
+
+ProgressFactory set_progress(ProgressFactory next) {
+  if (!next) next = ProgressBar;
+  std::scoped_lock lock(factory_mutex);
+  std::swap(factory(), next);
+  return next;
+}
 
 }  // namespace tutti

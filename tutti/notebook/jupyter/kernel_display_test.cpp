@@ -2,7 +2,11 @@
 
 #include <gmock/gmock.h>
 
+#include "tutti/nn/callbacks.h"
+#include "tutti/nn/layers.h"
+#include "tutti/nn/model.h"
 #include "tutti/notebook/jupyter/fake_transport.h"
+#include "tutti/notebook/live_fit.h"
 
 namespace tutti::jupyter {
 namespace {
@@ -98,6 +102,31 @@ TEST_F(KernelDisplayTest, ALongBlockIsLeftAlone) {
   transport.clear();
   display.live("fit", "bar");
   EXPECT_THAT(shown(), ElementsAre("display_data bar"));
+}
+
+TEST_F(KernelDisplayTest, AFitIsOneDisplayThatGrows) {
+  const auto kernel_display = std::shared_ptr<Display>(&display, [](Display*) {});
+  const std::shared_ptr<Display> old = set_display(kernel_display);
+  use_live_fit();
+  Model model = Sequential({Input({1}), Dense(1)});
+  model.compile({.loss = "mse", .engine = "reference"});
+  model.fit(Tensor({8, 1}), Tensor({8, 1}), {.batch_size = 2, .epochs = 2});
+  set_progress(nullptr);
+  set_display(old);
+  display.flush();
+  const std::vector<Message> sent = transport.sent(Channel::kIopub);
+  ASSERT_GE(sent.size(), 2u);
+  EXPECT_EQ(sent[0].type(), "display_data");
+  for (std::size_t i = 1; i < sent.size(); ++i) {
+    EXPECT_EQ(sent[i].type(), "update_display_data");
+    EXPECT_EQ(sent[i].content["transient"]["display_id"], sent[0].content["transient"]["display_id"]);
+  }
+  EXPECT_TRUE(sent[0].content["transient"]["display_id"].is_string());
+  const Json& last = sent.back().content["data"];
+  EXPECT_THAT(last["text/html"].get<std::string>(), ::testing::HasSubstr("done: epoch 2/2"));
+  EXPECT_THAT(last["text/html"].get<std::string>(), ::testing::HasSubstr("<svg"));
+  EXPECT_THAT(last["text/plain"].get<std::string>(), ::testing::HasSubstr("Epoch 2/2\n"));
+  EXPECT_THAT(log, IsEmpty());  // nothing printed
 }
 
 TEST_F(KernelDisplayTest, PicturesAreBase64) {

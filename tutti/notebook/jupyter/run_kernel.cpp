@@ -16,6 +16,7 @@
 #include "tutti/notebook/jupyter/output_capture.h"
 #include "tutti/notebook/jupyter/signals.h"
 #include "tutti/notebook/jupyter/zmq_transport.h"
+#include "tutti/notebook/live_fit.h"
 
 namespace tutti {
 namespace {
@@ -113,6 +114,7 @@ int run_kernel(const std::filesystem::path& connection_file, std::function<std::
   });
   input = &cell_input;
   const std::shared_ptr<Display> old_display = set_display(kernel.display());
+  use_live_fit();
   {
     const Ticker ticker(kernel.display());
     install_last_words(capture.real_stderr());
