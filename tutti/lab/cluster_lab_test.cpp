@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "tests/message_of.h"
 #include "tutti/base/error.h"
 #include "tutti/kubernetes/fake_kubectl.h"
 
@@ -18,13 +19,6 @@ using testing::StartsWith;
 const KubectlReply kNotFound = {.code = 1, .out = "", .err = "Error from server (NotFound): it is not found\n"};
 
 LabSpec spec() { return {.kubernetes = {.image = "tutti-lab:1"}, .change_cause = "first"}; }
-
-std::string error_of(const std::function<void()>& function) try {
-  function();
-  return "";
-} catch (const Error& error) {
-  return error.what();
-}
 
 TEST(ClusterLab, MakesTheSecretOnce) {
   FakeKubectl kubectl;
@@ -47,11 +41,11 @@ TEST(ClusterLab, MakesTheSecretOnce) {
 TEST(ClusterLab, SaysWhatTheServerSays) {
   FakeKubectl kubectl;
   kubectl.replies["get secret"] = {.code = 1, .out = "", .err = "Error from server (Forbidden): secrets is forbidden\n"};
-  EXPECT_THAT(error_of([&] { apply_lab(kubectl, spec(), ""); }), HasSubstr("secrets is forbidden"));
+  EXPECT_THAT(message_of([&] { apply_lab(kubectl, spec(), ""); }), HasSubstr("secrets is forbidden"));
   kubectl.replies["patch"] = kNotFound;
-  EXPECT_THAT(error_of([&] { set_lab_image(kubectl, "tutti-lab", "a", "b"); }), HasSubstr("tutti lab up --on kubernetes"));
+  EXPECT_THAT(message_of([&] { set_lab_image(kubectl, "tutti-lab", "a", "b"); }), HasSubstr("tutti lab up --on kubernetes"));
   kubectl.replies["get deployment"] = kNotFound;
-  EXPECT_THAT(error_of([&] { lab_status(kubectl, "tutti-lab"); }), HasSubstr("there is no lab tutti-lab"));
+  EXPECT_THAT(message_of([&] { lab_status(kubectl, "tutti-lab"); }), HasSubstr("there is no lab tutti-lab"));
 }
 
 TEST(ClusterLab, AnImageIsOneRevision) {
@@ -106,7 +100,7 @@ TEST(ClusterLab, HistoryAndRollback) {
   EXPECT_THAT(kubectl.commands, Contains("rollout undo deployment ml"));
   EXPECT_EQ(kubectl.commands.back(), "rollout undo deployment ml --to-revision=9");
   kubectl.replies["rollout undo"] = {.code = 1, .out = "", .err = "error: unable to find specified revision 4 in history\n"};
-  EXPECT_THAT(error_of([&] { roll_lab_back(kubectl, "ml", 4); }), HasSubstr("unable to find specified revision 4"));
+  EXPECT_THAT(message_of([&] { roll_lab_back(kubectl, "ml", 4); }), HasSubstr("unable to find specified revision 4"));
 }
 
 TEST(ClusterLab, NotebooksAreRemovedOnlyWhenAsked) {
@@ -130,11 +124,11 @@ TEST(ClusterLab, WaitingSaysWhy) {
                  "lastState":{"terminated":{"message":"a line\nno such option\n"}}}]}}]})"};
   std::vector<std::string> said;
   const std::string error =
-      error_of([&] { wait_for_lab(kubectl, "ml", 0, [&](const std::string& reason) { said.push_back(reason); }); });
+      message_of([&] { wait_for_lab(kubectl, "ml", 0, [&](const std::string& reason) { said.push_back(reason); }); });
   EXPECT_THAT(said, ElementsAre("it ended: no such option"));
   EXPECT_THAT(error, HasSubstr("it ended: no such option"));
   kubectl.replies["rollout status"] = {};
-  EXPECT_EQ(error_of([&] { wait_for_lab(kubectl, "ml", 0, [](const std::string&) {}); }), "");
+  EXPECT_EQ(message_of([&] { wait_for_lab(kubectl, "ml", 0, [](const std::string&) {}); }), "no error");
 }
 
 TEST(ClusterLab, APodThatGoesWhileItIsLookedAt) {
@@ -142,7 +136,7 @@ TEST(ClusterLab, APodThatGoesWhileItIsLookedAt) {
   kubectl.replies["rollout status"] = {.code = 1, .out = "", .err = "error: timed out waiting for the condition\n"};
   kubectl.replies["get pods"] = {.out = R"({"items":[{"metadata":{"name":"ml-1"}}]})"};
   kubectl.replies["get pod ml-1"] = kNotFound;
-  EXPECT_THAT(error_of([&] { wait_for_lab(kubectl, "ml", 0, [](const std::string&) {}); }),
+  EXPECT_THAT(message_of([&] { wait_for_lab(kubectl, "ml", 0, [](const std::string&) {}); }),
               HasSubstr("is not ready after 0 s"));
 }
 
@@ -152,7 +146,7 @@ TEST(ClusterLab, WithoutAPodTheClusterSaysWhy) {
   kubectl.replies["get pods"] = {.out = R"({"items":[]})"};
   std::vector<std::string> said;
   const auto wait = [&] {
-    return error_of([&] { wait_for_lab(kubectl, "ml", 0, [&](const std::string& reason) { said.push_back(reason); }); });
+    return message_of([&] { wait_for_lab(kubectl, "ml", 0, [&](const std::string& reason) { said.push_back(reason); }); });
   };
   // Between the old Pod and the new one there is nothing to say.
   kubectl.replies["get deployment"] = {.out = R"({"metadata":{},"status":{}})"};
@@ -170,7 +164,7 @@ TEST(ClusterLab, Token) {
   kubectl.replies["get secret"] = {.out = "5ec2e7"};
   EXPECT_EQ(lab_token(kubectl, "ml"), "5ec2e7");
   kubectl.replies["get secret"] = {};
-  EXPECT_THAT(error_of([&] { lab_token(kubectl, "ml"); }), HasSubstr("has no token"));
+  EXPECT_THAT(message_of([&] { lab_token(kubectl, "ml"); }), HasSubstr("has no token"));
 }
 
 }  // namespace

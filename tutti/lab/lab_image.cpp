@@ -7,6 +7,7 @@
 #include <array>
 #include <memory>
 
+#include "tutti/base/base64.h"
 #include "tutti/base/error.h"
 #include "tutti/base/files.h"
 #include "tutti/base/process.h"
@@ -28,9 +29,7 @@ class Digest {
   std::string hex(std::size_t digits) {
     std::array<unsigned char, EVP_MAX_MD_SIZE> bytes{};
     EVP_DigestFinal_ex(context_.get(), bytes.data(), nullptr);
-    std::string text;
-    for (std::size_t i = 0; i < digits / 2; ++i) text += fmt::format("{:02x}", bytes[i]);
-    return text;
+    return hexadecimal(bytes).substr(0, digits);
   }
 
  private:

@@ -8,6 +8,7 @@
 #include <csignal>
 #include <cstdlib>
 
+#include "tests/message_of.h"
 #include "tutti/base/error.h"
 #include "tutti/base/files.h"
 #include "tutti/base/process.h"
@@ -22,13 +23,6 @@ namespace {
 using testing::Contains;
 using testing::HasSubstr;
 using testing::Not;
-
-std::string error_of(const std::function<void()>& function) try {
-  function();
-  return "";
-} catch (const Error& error) {
-  return error.what();
-}
 
 // A folder of its own, with a $PATH in which jupyter-lab is a program that tells what it was given and listens.
 class Lab : public testing::Test {
@@ -89,7 +83,7 @@ TEST_F(Lab, UpAndDown) {
   ASSERT_TRUE(found);
   EXPECT_EQ(found->process, lab.process);
   EXPECT_EQ(found->url(), lab.url());
-  EXPECT_THAT(error_of([&] { start_local_lab({.notebooks = folder_ / "notebooks"}); }), HasSubstr("one runs already"));
+  EXPECT_THAT(message_of([&] { start_local_lab({.notebooks = folder_ / "notebooks"}); }), HasSubstr("one runs already"));
   EXPECT_TRUE(stop_local_lab());
   EXPECT_FALSE(is_running(lab.process));
   EXPECT_FALSE(fs::exists(lab_state_dir() / "token"));
@@ -106,13 +100,13 @@ TEST_F(Lab, OneThatWasKilledIsForgotten) {
 }
 
 TEST_F(Lab, WhatGoesWrongIsSaid) {
-  EXPECT_THAT(error_of([&] { start_local_lab({.notebooks = folder_ / "no"}); }), HasSubstr("there is no folder"));
+  EXPECT_THAT(message_of([&] { start_local_lab({.notebooks = folder_ / "no"}); }), HasSubstr("there is no folder"));
   install("import sys\nsys.exit('ImportError: no module named lab')\n");
-  EXPECT_THAT(error_of([&] { start_local_lab({.notebooks = folder_ / "notebooks"}); }),
+  EXPECT_THAT(message_of([&] { start_local_lab({.notebooks = folder_ / "notebooks"}); }),
               HasSubstr("jupyter-lab ended with exit code 1: ImportError: no module named lab"));
   EXPECT_FALSE(find_local_lab());
   ::setenv("PATH", (folder_ / "state").c_str(), 1);
-  EXPECT_THAT(error_of([&] { start_local_lab({.notebooks = folder_ / "notebooks"}); }), HasSubstr("pip install jupyterlab"));
+  EXPECT_THAT(message_of([&] { start_local_lab({.notebooks = folder_ / "notebooks"}); }), HasSubstr("pip install jupyterlab"));
 }
 
 TEST(LabTimes, AreRead) {

@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "tutti/base/base64.h"
 #include "tutti/base/error.h"
 
 namespace fs = std::filesystem;
@@ -18,9 +19,7 @@ std::string random_token() {
   std::array<unsigned char, 24> bytes{};  // 192 bits, as Jupyter's own
   if (::getrandom(bytes.data(), bytes.size(), 0) != static_cast<ssize_t>(bytes.size()))
     fail("lab", "the system gives no random numbers: {}.", std::strerror(errno));
-  std::string token;
-  for (const unsigned char byte : bytes) token += fmt::format("{:02x}", byte);
-  return token;
+  return hexadecimal(bytes);
 }
 
 void write_secret(const fs::path& file, const std::string& secret) {

@@ -13,6 +13,7 @@
 #include "tutti/notebook/cpp/compiler.h"
 #include "tutti/notebook/cpp/declarations.h"
 #include "tutti/notebook/cpp/last_value.h"
+#include "tutti/notebook/cpp/library_names.h"
 #include "tutti/notebook/cpp/precompiled_header.h"
 
 namespace tutti {
@@ -171,10 +172,11 @@ Cells::Cells() : state_(std::make_unique<State>()) {
   state.consumer->set_generator(state.generator.get());
   // Declarations of the precompiled header that need code.
   if (auto* source = compiler.getASTContext().getExternalSource()) source->StartTranslationUnit(state.consumer);
+  find_library_names(compiler.getSema());
   state.parser = std::make_unique<clang::Parser>(compiler.getPreprocessor(), compiler.getSema(), /*SkipBodies=*/false);
   state.parser->Initialize();
   if (!header)
-    if (const CompiledCell cell = compile(precompiled_text(SourceKind::kCells), "headers"); !cell.errors.empty())
+    if (const CompiledCell cell = compile(precompiled_text(), "headers"); !cell.errors.empty())
       fail("compiler", "{}", cell.errors);
 }
 

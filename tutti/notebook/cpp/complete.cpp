@@ -126,8 +126,20 @@ class Listener : public clang::CodeCompleteConsumer {
   clang::CodeCompletionTUInfo information_;
 };
 
+bool is_word(char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_'; }
+
+// Whether what stands there is looked for in an object or a class: text.si, task->si, std::si.
+bool is_member(std::string_view before) {
+  while (!before.empty() && is_word(before.back())) before.remove_suffix(1);
+  return before.ends_with('.') || before.ends_with("->") || before.ends_with("::");
+}
+
 // Parses up to the cursor. Never to be gone back from: in a copy of the process.
-Json listen(Cells::State& state, const std::string& code, std::size_t cursor) {
+Json listen(Cells::State& state, std::string code, std::size_t cursor) {
+  if (const std::string all = "using namespace tutti;"; !is_member(std::string_view(code).substr(0, cursor))) {
+    code = all + code;
+    cursor += all.size();
+  }
   const std::string_view before = std::string_view(code).substr(0, cursor);
   const auto line = static_cast<unsigned>(std::ranges::count(before, '\n')) + 1;
   const std::size_t break_at = before.rfind('\n');
@@ -178,8 +190,6 @@ Json ask(Cells::State& state, const std::string& code, std::size_t cursor) {
   if (child > 0) ::waitpid(child, nullptr, 0);
   return Json::parse(text, nullptr, false);
 }
-
-bool is_word(char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_'; }
 
 }  // namespace
 

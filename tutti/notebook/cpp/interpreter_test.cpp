@@ -74,6 +74,15 @@ TEST(Interpreter, DefinesAgain) {
   EXPECT_EQ(value("h()"), "2");
 }
 
+TEST(Interpreter, ItsOwnNamesComeBeforeTheLibrarys) {
+  EXPECT_EQ(value("Shape{2, 3}"), "(2, 3)");  // tutti::Shape
+  EXPECT_EQ(value("datasets::is_known(\"shapes\")"), "true");
+  EXPECT_EQ(value("int score = 6;\nscore * 7"), "42");  // and tutti::score, a function
+  EXPECT_EQ(value("int twice_the_score() { return 2 * score; }\ntwice_the_score()"), "12");
+  EXPECT_EQ(value("struct Cropping2D { int units = 4; };\nCropping2D().units"), "4");
+  EXPECT_EQ(value("template <class T> auto rank_of(const T& x) { return Shape(x).rank(); }\nrank_of(Shape{2, 3})"), "2");
+}
+
 TEST(Interpreter, TellsExceptionsWithTheirPlace) {
   const CellResult result =
       run("int deep(int x) {\n  if (x == 0) throw std::runtime_error(\"boom\");\n  return deep(x - 1);\n}\ndeep(0);");

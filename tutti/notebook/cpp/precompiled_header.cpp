@@ -74,21 +74,16 @@ void make(SourceKind kind, const std::vector<std::string>& arguments, const fs::
 
 }  // namespace
 
-std::string precompiled_text(SourceKind kind) {
-  std::string text = kUsualHeaders;
-  if (kind == SourceKind::kCells) text += "using namespace tutti;\n";
-  return text;
-}
+const char* precompiled_text() { return kUsualHeaders; }
 
 std::optional<fs::path> precompiled_header(SourceKind kind, const std::vector<std::string>& arguments) {
   const fs::path folder = cache_dir() / "headers";
-  const std::string key =
-      key_of(fmt::format("{} {}\n{}", compiler_version(), fmt::join(arguments, " "), precompiled_text(kind)));
+  const std::string key = key_of(fmt::format("{} {}\n{}", compiler_version(), fmt::join(arguments, " "), precompiled_text()));
   for (const fs::path& place : {folder, fs::path(kOfAllUsers)})
     if (auto made = find_made(place, key)) return made;
   try {
     log_info("preparing tutti's headers, once");
-    const std::string text = precompiled_text(kind);
+    const std::string text = precompiled_text();
     // Named in the precompiled header's tables, where clang looks for it again.
     const fs::path source = folder / fmt::format("{}.h", key_of(text).substr(0, 8));
     std::error_code code;

@@ -13,6 +13,6 @@ namespace tutti {
 std::optional<std::filesystem::path> precompiled_header(SourceKind kind, const std::vector<std::string>& arguments);
 
 // What it holds, as the text of a source file.
-std::string precompiled_text(SourceKind kind);
+const char* precompiled_text();
 
 }  // namespace tutti
