@@ -1,5 +1,6 @@
 #include "tutti/notebook/live_fit.h"
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <optional>
@@ -104,8 +105,16 @@ class LiveFitCallback : public Callback {
       history.epoch.push_back(state.epoch);
       history.logs.push_back(running_);
     }
-    // The axis shows what is to come; of a fit that has ended, what there is.
-    return bar_html(state, ending) + values_html(history) + curves_html(history, ending.empty() ? state.epochs : 0);
+    // Of a fit that has ended the axis shows what there is.
+    const int epochs = ending.empty() ? epochs_on_axis(state) : 0;
+    return bar_html(state, ending) + values_html(history) + curves_html(history, epochs);
+  }
+
+  // Those that are to come, but not so many that those of now cannot be seen: the axis doubles.
+  static int epochs_on_axis(const FitState& state) {
+    int epochs = 10;
+    while (epochs <= state.epoch) epochs *= 2;
+    return std::min(epochs, state.epochs);
   }
 
   // Of all epochs.

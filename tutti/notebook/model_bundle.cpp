@@ -32,6 +32,35 @@ std::vector<Box> place(const std::vector<ModelNode>& nodes) {
   return boxes;
 }
 
+// At most so many letters of UTF-8, with … for what is left out.
+std::string shortened(const std::string& text, std::size_t letters) {
+  std::size_t count = 0;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const bool begins_letter = (static_cast<unsigned char>(text[i]) & 0xC0) != 0x80;
+    if (begins_letter && count++ == letters) {
+      std::size_t end = i;  // without its last letter, whose place … takes
+      while (end > 0 && (static_cast<unsigned char>(text[--end]) & 0xC0) == 0x80) continue;
+      return text.substr(0, end) + "…";
+    }
+  }
+  return text;
+}
+
+std::string box_of(const Box& box, const ModelNode& node) {
+  // Of the 12 pixel sans-serif letters that browsers have; bold ones are wider.
+  constexpr double kLetter = 6.6, kBoldLetter = 7.5, kRoom = kWidth - 20;
+  const Layer& layer = *node.layer;
+  const std::string type = shortened(layer.class_name(), static_cast<std::size_t>(kRoom / kBoldLetter));
+  const auto left = static_cast<std::size_t>(std::max(0.0, (kRoom - kBoldLetter * static_cast<double>(type.size())) / kLetter));
+  return fmt::format(
+      "<g><title>{} {}</title><rect x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\" rx=\"5\" fill=\"#eef3f8\" stroke=\"#0072B2\"/>"
+      "<text x=\"{}\" y=\"{}\" fill=\"#000000\"><tspan font-weight=\"bold\">{}</tspan> {}</text>"
+      "<text x=\"{}\" y=\"{}\" fill=\"#555555\">{}</text></g>",
+      escape_html(layer.class_name()), escape_html(layer.name), box.x(), box.y(), kWidth, kHeight, box.x() + 8, box.y() + 16,
+      escape_html(type), left > 2 ? escape_html(shortened(layer.name, left)) : "", box.x() + 8, box.y() + 31,
+      to_string(node.shape));
+}
+
 struct Edge {
   Box from, to;
   int lane = 0;  // the x of its way past the rows between; 0 if there are none
@@ -94,16 +123,7 @@ std::string svg_of(const Model& model) {
       "font-family=\"sans-serif\" font-size=\"12\"><rect width=\"{0}\" height=\"{1}\" fill=\"#ffffff\"/>",
       width, height);
   for (const Edge& edge : edges) svg += path_of(edge);
-  for (std::size_t i = 0; i < nodes.size(); ++i) {
-    const Layer& layer = *nodes[i].layer;
-    const Box& box = boxes[i];
-    svg += fmt::format(
-        "<rect x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\" rx=\"5\" fill=\"#eef3f8\" stroke=\"#0072B2\"/>"
-        "<text x=\"{}\" y=\"{}\" fill=\"#000000\"><tspan font-weight=\"bold\">{}</tspan> {}</text>"
-        "<text x=\"{}\" y=\"{}\" fill=\"#555555\">{}</text>",
-        box.x(), box.y(), kWidth, kHeight, box.x() + 8, box.y() + 16, escape_html(layer.class_name()), escape_html(layer.name),
-        box.x() + 8, box.y() + 31, to_string(nodes[i].shape));
-  }
+  for (std::size_t i = 0; i < nodes.size(); ++i) svg += box_of(boxes[i], nodes[i]);
   return svg + "</svg>";
 }
 

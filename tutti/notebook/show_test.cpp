@@ -112,6 +112,11 @@ TEST(Show, DrawsShortcutsAroundTheBoxes) {
   EXPECT_THAT(html, HasSubstr("Q224 "));
   EXPECT_THAT(html, HasSubstr("<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"228\""));
   EXPECT_THAT(html, testing::Not(HasSubstr("<details")));
+  // Names stay in their boxes; all of them stands in the tooltip.
+  const std::string named =
+      mime_bundle(Sequential({Input({3}), Dense(2, {.name = std::string(20, 'a') + std::string(40, 'x')})})).at("text/html");
+  EXPECT_THAT(named, HasSubstr("</tspan> aaaaaaaaaaaaaaaaaaaaxx…</text>"));
+  EXPECT_THAT(named, HasSubstr(std::string(40, 'x') + "</title>"));
 }
 
 TEST(Show, ShowsConfusionMatricesAsTables) {

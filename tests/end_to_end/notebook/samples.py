@@ -63,7 +63,8 @@ CPP = {
     "loop": "volatile bool forever = true;\nwhile (forever) {}",
     "flood": ("#include <cstdio>\nfor (int i = 0; i < 200000; ++i) std::printf(\"line %d\\n\", i);", 200_000),
     "display": ("display(Tensor({2, 2}));", {"text/plain"}),
-    "live": None,
+    "live": ("Model model = Sequential({Input({1}), Dense(1)});\nmodel.compile({.loss = \"mse\"});\n"
+             "model.fit(Tensor({64, 1}), Tensor({64, 1}), {.batch_size = 2, .epochs = 2});", "Epoch 2/2\n"),
     "input": "#include <iostream>\nstd::string line;\nstd::getline(std::cin, line);\nline",
     "complete": ("std::vec", 8, "vector"),
     "complete_behind_unicode": ("auto s = \"é😀\";\nstd::vec", 23, "vector"),
