@@ -93,10 +93,12 @@ std::string path_of(const Edge& edge) {
   if (edge.lane == 0) {
     way = fmt::format("M{0} {1}C{0} {2} {3} {1} {3} {2}", x1, y1, y2, x2);
   } else {
-    const int out = y1 + kGapY / 2, in = y2 - kGapY / 2;
     constexpr int r = kGapY / 2;  // of the bends
-    way = fmt::format("M{0} {1}Q{0} {2} {3} {2}H{4}Q{5} {2} {5} {6}V{7}Q{5} {8} {4} {8}H{9}Q{10} {8} {10} {11}", x1, y1, out,
-                      x1 + r, edge.lane - r, edge.lane, out + r, in - r, in, x2 + r, x2, y2);
+    const int out = y1 + r, in = y2 - r;
+    // The lane may lie to either side of both ends.
+    const int from = edge.lane > x1 ? r : -r, to = edge.lane > x2 ? r : -r;
+    way = fmt::format("M{0} {1}Q{0} {2} {3} {2}H{4}Q{5} {2} {5} {6}V{7}Q{5} {8} {9} {8}H{10}Q{11} {8} {11} {12}", x1, y1, out,
+                      x1 + from, edge.lane - from, edge.lane, out + r, in - r, in, edge.lane - to, x2 + to, x2, y2);
   }
   return fmt::format("<path d=\"{}\" fill=\"none\" stroke=\"#888888\"/>", way);
 }

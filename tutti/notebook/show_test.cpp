@@ -112,6 +112,10 @@ TEST(Show, DrawsShortcutsAroundTheBoxes) {
   EXPECT_THAT(html, HasSubstr("Q224 "));
   EXPECT_THAT(html, HasSubstr("<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"228\""));
   EXPECT_THAT(html, testing::Not(HasSubstr("<details")));
+  // From the second column the way to the lane leads left.
+  const Symbol beside = Dense(3)(x);
+  const Symbol deep = Dense(3)(Dense(3)(Dense(3)(x)));
+  EXPECT_THAT(mime_bundle(Model(x, Add()({deep, Dense(3)(beside)}))).at("text/html"), HasSubstr("H234Q224 "));
   // Names stay in their boxes; all of them stands in the tooltip.
   const std::string named =
       mime_bundle(Sequential({Input({3}), Dense(2, {.name = std::string(20, 'a') + std::string(40, 'x')})})).at("text/html");
