@@ -9,6 +9,7 @@
 #include "tutti/ensemble/ensemble.h"
 #include "tutti/ensemble/statistics.h"
 #include "tutti/nn/callbacks.h"
+#include "tutti/nn/confusion_matrix.h"
 #include "tutti/nn/layers.h"
 #include "tutti/nn/model.h"
 #include "tutti/notebook/show.h"

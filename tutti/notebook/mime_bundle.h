@@ -18,6 +18,8 @@ struct McNemar;
 struct RunResults;
 struct Score;
 
+// "(2, 3)"; a Shape would else become a Tensor of zeros.
+MimeBundle mime_bundle(const Shape& shape);
 // Shape, type and values, of large ones the first and last. An image too, if it is one: (h, w, 1|3), or the first 40 of
 // (n, h, w, 1|3), at least 8 pixels high and wide, of uint8, or of float values in [0, 1] or else in [0, 255].
 MimeBundle mime_bundle(const Tensor& tensor);

@@ -50,6 +50,7 @@ void show_value(const std::vector<int>& value) { keep_shown_value(bundle_of(valu
 void show_value(const std::vector<float>& value) { keep_shown_value(bundle_of(value)); }
 void show_value(const std::vector<double>& value) { keep_shown_value(bundle_of(value)); }
 void show_value(const std::vector<std::string>& value) { keep_shown_value(bundle_of(value)); }
+void show_value(const Shape& value) { keep_shown_value(bundle_of(value)); }
 void show_value(const Tensor& value) { keep_shown_value(bundle_of(value)); }
 void show_value(const Dataset& value) { keep_shown_value(bundle_of(value)); }
 void show_value(const Model& value) { keep_shown_value(bundle_of(value)); }

@@ -34,6 +34,7 @@ void show_value(const std::vector<int>& value);
 void show_value(const std::vector<float>& value);
 void show_value(const std::vector<double>& value);
 void show_value(const std::vector<std::string>& value);
+void show_value(const Shape& value);
 void show_value(const Tensor& value);
 void show_value(const Dataset& value);
 void show_value(const Model& value);

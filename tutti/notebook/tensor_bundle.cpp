@@ -100,6 +100,8 @@ std::optional<Tensor> pixels_of(const Tensor& tensor) {
 
 }  // namespace
 
+MimeBundle mime_bundle(const Shape& shape) { return {{"text/plain", to_string(shape)}}; }
+
 MimeBundle mime_bundle(const Tensor& tensor) {
   const std::string head = fmt::format("Tensor {} {}", to_string(tensor.shape()), name_of(tensor.dtype()));
   MimeBundle bundle = {{"text/plain", tensor.empty() ? head : head + "\n" + Writer(tensor).text()}};

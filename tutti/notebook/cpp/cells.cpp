@@ -162,6 +162,8 @@ Cells::Cells() : state_(std::make_unique<State>()) {
   clang::CompilerInstance& compiler = *state.compiler;
   state.diagnostics = new CellDiagnostics(compiler.getDiagnosticOpts());
   compiler.getDiagnostics().setClient(state.diagnostics, /*ShouldOwnClient=*/true);
+  // Of the candidates of an overload four are told, as else only from the second mistake on: the first would fill a screen.
+  compiler.getDiagnostics().overloadCandidatesShown(5);
   compiler.getPreprocessorOpts().addRemappedFile(kFile, llvm::MemoryBuffer::getMemBufferCopy("", kFile).release());
   state.action = std::make_unique<OpenAction>(state.consumer);
   if (!compiler.ExecuteAction(*state.action)) fail("compiler", "{}", state.diagnostics->text());

@@ -40,6 +40,6 @@ class LibraryNames : public clang::ExternalSemaSource {
 
 }  // namespace
 
-void find_library_names(clang::Sema& sema) { sema.addExternalSource(llvm::makeIntrusiveRefCnt<LibraryNames>(sema)); }
+void find_library_names(clang::Sema& sema) { sema.addExternalSource(llvm::makeIntrusiveRefCnt<LibraryNames>(sema).get()); }
 
 }  // namespace tutti

@@ -83,6 +83,7 @@ std::optional<fs::path> precompiled_header(SourceKind kind, const std::vector<st
     if (auto made = find_made(place, key)) return made;
   try {
     log_info("preparing tutti's headers, once");
+    if (::isatty(STDERR_FILENO)) fmt::print(stderr, "preparing tutti's headers, once: some seconds\n");
     const std::string text = precompiled_text();
     // Named in the precompiled header's tables, where clang looks for it again.
     const fs::path source = folder / fmt::format("{}.h", key_of(text).substr(0, 8));
