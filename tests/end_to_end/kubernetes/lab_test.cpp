@@ -134,6 +134,49 @@ TEST_F(LabInCluster, TheArticlesWay) {
   EXPECT_EQ(lab("status --on kubernetes --name ml").code, 1);
 }
 
+// The first article's Job, which ran python on a file of the shared folder.
+TEST_F(LabInCluster, AScriptInAJob) {
+  write_file_atomically(folder_ / "notebooks/train.cpp", R"(#include <tutti/tutti.h>
+using namespace tutti;
+int main(int argc, char** argv) {
+  auto [train, test] = datasets::shapes({.n_train = 64, .n_test = 32});
+  Sequential model({Input({32, 32, 3}), Rescaling(1.0 / 255), Flatten(), Dense(10, {.activation = "softmax"})});
+  model.compile({.optimizer = Adam(), .loss = "sparse_categorical_crossentropy", .metrics = {"accuracy"}});
+  model.fit(train, {.epochs = 1, .verbose = 2});
+  std::cout << "evaluated on " << test.size() << " images with " << argv[1] << ": " << model.evaluate(test).find("accuracy").has_value() << "\n";
+  return 3;
+}
+)");
+  write_file_atomically(folder_ / "job.yaml", R"(apiVersion: batch/v1
+kind: Job
+metadata: {name: script}
+spec:
+  backoffLimit: 0
+  template:
+    spec:
+      restartPolicy: Never
+      containers:
+      - name: train
+        image: )" + first_ + R"(
+        imagePullPolicy: IfNotPresent
+        command: ["tutti"]
+        args: ["run", "/notebooks/train.cpp", "an argument"]
+        volumeMounts: [{name: data, mountPath: /notebooks}]
+      volumes: [{name: data, hostPath: {path: )" + (folder_ / "notebooks").string() +
+                                                  R"(}}]
+)");
+  run("kubectl delete job script --ignore-not-found");
+  ASSERT_EQ(run("kubectl apply -f job.yaml").code, 0);
+  // It ends with 3, so the Job fails.
+  EXPECT_EQ(run("kubectl wait --for=condition=failed job/script --timeout=90s").code, 0) << run("kubectl get job script").out;
+  EXPECT_THAT(run("kubectl logs job/script").out, HasSubstr("evaluated on 32 images with an argument: 1\n"));
+  EXPECT_EQ(
+      run("kubectl get pods -l job-name=script -o jsonpath='{.items[0].status.containerStatuses[0].state.terminated.exitCode}'")
+          .out,
+      "3");
+  run("kubectl delete job script");
+}
+
 TEST_F(LabInCluster, NothingIsOpenThatWasNotAskedFor) {
   const Said up =
       lab("up --on kubernetes --name ml --image " + first_ + " --image-pull-policy IfNotPresent --set runAsUser=65532");
