@@ -3,6 +3,7 @@
 #include "tutti/engines/native/gemm.h"
 #include "tutti/engines/native/kernels.h"
 #include "tutti/engines/native/window_pass.h"
+#include "tutti/engines/native/winograd.h"
 
 namespace tutti::native {
 namespace {
@@ -106,6 +107,12 @@ Prepared prepare_op(const OpCall& call, const Conv2D& op) {
     });
   }
   if (is_depthwise(op, kernel)) return prepare_depthwise(call, op);
+  if (takes_winograd(op, kernel)) {
+    return ready([conv = WinogradConv(winograd_shape(op, x, y))](Inputs in, Outputs out) mutable {
+      conv.set_kernel(in[1].as<float>(), false);
+      conv.run(in[0].as<float>(), out[0].as<float>(), {.bias = in.size() > 2 ? in[2].as<float>() : nullptr});
+    });
+  }
   WindowPass pass = conv_pass(op, x, kernel, y);
   Tensor packed(Shape{packed_floats(pass)});
   Tensor bias(Shape{call.inputs.size() > 2 ? packed_floats(pass) / pass.depth() : 0});
@@ -127,6 +134,12 @@ Prepared prepare_op(const OpCall& call, const Conv2DInputGrad& op) {
     });
   }
   if (is_depthwise(op, kernel)) return prepare_depthwise(call, op);
+  if (takes_winograd(op, kernel)) {
+    return ready([conv = WinogradConv(winograd_input_grad_shape(op, dx, dy))](Inputs in, Outputs out) mutable {
+      conv.set_kernel(in[1].as<float>(), true);
+      conv.run(in[0].as<float>(), out[0].as<float>(), {});
+    });
+  }
   struct Phase {
     WindowPass pass;
     Tensor packed;

@@ -4,6 +4,7 @@
 #include "tutti/engines/native/isa/elementwise.h"
 #include "tutti/engines/native/kernels.h"
 #include "tutti/engines/native/window_pass.h"
+#include "tutti/engines/native/winograd.h"
 
 namespace tutti::native {
 namespace {
@@ -125,6 +126,11 @@ Prepared prepare_op(const OpCall& call, const Conv2DKernelGrad& op) {
     });
   }
   if (is_depthwise(op, kernel)) return prepare_depthwise(call, op);
+  if (takes_winograd(op, kernel)) {
+    return ready([grad = WinogradKernelGrad(winograd_shape(op, x, dy))](Inputs in, Outputs out) mutable {
+      grad.run(in[0].as<float>(), in[1].as<float>(), out[0].as<float>(), nullptr);
+    });
+  }
   return ready(KernelGrad(conv_pass(op, x, kernel, dy), num_threads()));
 }
 

@@ -1,0 +1,163 @@
+#include "tutti/engines/native/winograd.h"
+
+#include <cstdlib>
+#include <string_view>
+
+#include "tutti/engines/native/isa/gemm.h"
+#include "tutti/engines/native/winograd_tiles.h"
+
+namespace tutti::native {
+namespace {
+
+// Channels below which the transforms cost more than the multiplications they save.
+constexpr std::int64_t kMinChannels = 16;
+
+std::int64_t padded(std::int64_t channels) {
+  const std::int64_t lanes = winograd_isa().lanes;
+  return ceil_div(channels, lanes) * lanes;
+}
+
+}  // namespace
+
+bool winograd_allowed() {
+  const char* precision = std::getenv("TUTTI_NATIVE_PRECISION");
+  return !precision || precision != std::string_view("strict");
+}
+
+bool takes_winograd(const ConvAttributes& attributes, const Shape& kernel) {
+  return winograd_allowed() && kernel[0] == 3 && kernel[1] == 3 && attributes.strides == std::array{1, 1} &&
+         attributes.dilations == std::array{1, 1} && attributes.groups == 1 && kernel[2] >= kMinChannels &&
+         kernel[3] >= kMinChannels;
+}
+
+WinogradShape winograd_shape(const ConvAttributes& attributes, const Shape& x, const Shape& y) {
+  return {.n = x[0],
+          .h = x[1],
+          .w = x[2],
+          .c_in = x[3],
+          .o_h = y[1],
+          .o_w = y[2],
+          .c_out = y[3],
+          .top = attributes.padding.top,
+          .left = attributes.padding.left};
+}
+
+WinogradShape winograd_input_grad_shape(const ConvAttributes& attributes, const Shape& dx, const Shape& dy) {
+  WinogradShape shape = winograd_shape(attributes, dy, dx);
+  shape.top = 2 - attributes.padding.top;
+  shape.left = 2 - attributes.padding.left;
+  return shape;
+}
+
+WinogradConv::WinogradConv(const WinogradShape& shape)
+    : shape_(shape), c_out_padded_(padded(shape.c_out)), zeros_(Shape{padded(shape.c_in)}) {
+  const std::int64_t width = gemm_isa().panel_width();
+  kernel_ = Tensor(Shape{kWinogradPoints * ceil_div(shape.c_out, width) * width * shape.c_in});
+}
+
+void WinogradConv::set_kernel(const float* kernel, bool transposed) {
+  if (!transposed) return transform_kernel(kernel);
+  const std::int64_t slice = shape_.c_in * shape_.c_out;
+  if (turned_.elements() == 0) turned_ = Tensor(Shape{9 * slice});
+  float* turned = turned_.data<float>().data();
+  parallel_for(0, 9, ceil_div(kStreamGrain, slice), [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t cell = begin; cell < end; ++cell)
+      gemm_isa().transpose(kernel + (8 - cell) * slice, shape_.c_in, shape_.c_out, shape_.c_in, turned + cell * slice,
+                           shape_.c_out);
+  });
+  transform_kernel(turned);
+}
+
+void WinogradConv::transform_kernel(const float* kernel) {
+  const std::int64_t width = gemm_isa().panel_width(), panels = ceil_div(shape_.c_out, width);
+  const std::int64_t slice = shape_.c_in * shape_.c_out, stride = panels * width * shape_.c_in;
+  float* transformed = kernel_.data<float>().data();
+  parallel_for(0, shape_.c_in, ceil_div(kStreamGrain, 36 * shape_.c_out), [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t c = begin; c < end; ++c) {
+      for (std::int64_t panel = 0; panel < panels; ++panel) {
+        std::array<const float*, 9> lines;
+        for (std::size_t cell = 0; cell < lines.size(); ++cell)
+          lines[cell] = kernel + static_cast<std::int64_t>(cell) * slice + c * shape_.c_out + panel * width;
+        winograd_isa().kernel(lines.data(), std::min(width, shape_.c_out - panel * width),
+                              transformed + (panel * shape_.c_in + c) * width, stride);
+      }
+    }
+  });
+}
+
+void WinogradConv::run(const float* x, float* y, const WinogradEpilogue& epilogue) {
+  const std::int64_t tiles = shape_.tiles(), threads = num_threads();
+  // Equal blocks, as many for each thread.
+  std::int64_t blocks = ceil_div(tiles, winograd_block(padded(shape_.c_in), c_out_padded_));
+  blocks = std::min(ceil_div(blocks, threads) * threads, ceil_div(tiles, kWinogradMinTiles));
+  parallel_for(0, blocks, 1, [&](std::int64_t first, std::int64_t last) {
+    for (std::int64_t block = first; block < last; ++block) {
+      const auto [begin, end] = share(tiles, block, blocks);
+      run_block(begin, end, x, y, epilogue);
+    }
+  });
+}
+
+void WinogradConv::run_block(std::int64_t begin, std::int64_t end, const float* x, float* y, const WinogradEpilogue& epilogue) {
+  const std::int64_t tiles = end - begin, c_in_padded = zeros_.elements();
+  const std::int64_t v_stride = winograd_stride(tiles, c_in_padded), m_stride = winograd_stride(tiles, c_out_padded_);
+  float* v = thread_scratch(Scratch::kTransformed, kWinogradPoints * v_stride);
+  float* m = thread_scratch(Scratch::kProducts, kWinogradPoints * m_stride);
+  const float* outside = zeros_.data<float>().data();
+  for (std::int64_t i = 0; i < tiles; ++i) {
+    const WinogradTile tile(shape_, begin + i);
+    const float* image = x + tile.image * shape_.h * shape_.w * shape_.c_in;
+    const auto pixels = pixels_of<kWinogradIn>(image, shape_.h, shape_.w, shape_.c_in, tile.row - shape_.top,
+                                               tile.column - shape_.left, outside);
+    winograd_isa().input(pixels.data(), shape_.c_in, v + i * c_in_padded, v_stride);
+  }
+  multiply(v, v_stride, tiles, m, m_stride);
+  WinogradOutput output{.stride = m_stride,
+                        .row_stride = shape_.o_w * shape_.c_out,
+                        .pixel_stride = shape_.c_out,
+                        .bias = epilogue.bias,
+                        .relu = epilogue.relu,
+                        .channels = shape_.c_out};
+  for (std::int64_t i = 0; i < tiles; ++i) {
+    const WinogradTile tile(shape_, begin + i);
+    const std::int64_t at = ((tile.image * shape_.o_h + tile.row) * shape_.o_w + tile.column) * shape_.c_out;
+    output.m = m + i * c_out_padded_;
+    output.y = y + at;
+    output.gate = epilogue.gate ? epilogue.gate + at : nullptr;
+    output.rows = static_cast<int>(std::min<std::int64_t>(kWinogradOut, shape_.o_h - tile.row));
+    output.columns = static_cast<int>(std::min<std::int64_t>(kWinogradOut, shape_.o_w - tile.column));
+    winograd_isa().output(output);
+  }
+}
+
+// m (points, tiles, c_out) = v (points, tiles, c_in) * kernel (points, c_in, c_out)
+void WinogradConv::multiply(const float* v, std::ptrdiff_t v_stride, std::int64_t tiles, float* m,
+                            std::ptrdiff_t m_stride) const {
+  const GemmIsa& isa = gemm_isa();
+  const std::int64_t width = isa.panel_width(), c_in_padded = zeros_.elements();
+  const std::int64_t row_tiles = ceil_div(tiles, isa.max_rows);
+  const Tap whole{0, shape_.c_in};
+  DotTile tile{.a_row_stride = c_in_padded,
+               .taps = &whole,
+               .tap_count = 1,
+               .b = kernel_.data<float>().data(),
+               .b_row_stride = width,
+               .bias = nullptr,
+               .accumulate = false,
+               .c_row_stride = c_out_padded_};
+  for (int point = 0; point < kWinogradPoints; ++point) {
+    for (std::int64_t column = 0; column < c_out_padded_; column += width) {
+      tile.columns = std::min(width, c_out_padded_ - column);
+      const auto vectors = tile.columns / isa.lanes - 1;
+      for (std::int64_t t = 0; t < row_tiles; ++t) {
+        const auto [first, last] = share(tiles, t, row_tiles);
+        tile.a = v + point * v_stride + first * c_in_padded;
+        tile.c = m + point * m_stride + first * c_out_padded_ + column;
+        isa.dot[vectors][last - first - 1](tile);
+      }
+      tile.b += shape_.c_in * width;
+    }
+  }
+}
+
+}  // namespace tutti::native

@@ -1,0 +1,81 @@
+// Convolutions of 3 x 3 windows at stride 1 by Winograd's algorithm F(4 x 4, 3 x 3): a quarter of the multiplications of the
+// direct sum, at the price of rounding errors some ten times as large (docs/performance.md has figures).
+#pragma once
+
+#include <vector>
+
+#include "tutti/engines/native/kernels.h"
+#include "tutti/tensor/tensor.h"
+
+namespace tutti::native {
+
+// False: $TUTTI_NATIVE_PRECISION is "strict", and every convolution is a direct sum.
+bool winograd_allowed();
+// True if this convolution is better computed here than directly. kernel (k_h, k_w, c_in / groups, c_out)
+bool takes_winograd(const ConvAttributes& attributes, const Shape& kernel);
+
+// y(i, j) = sum over the window's cells (r, s) of x(i + r - top, j + s - left) * kernel(r, s), zeros outside x.
+struct WinogradShape {
+  std::int64_t n;
+  std::int64_t h, w, c_in;       // of x
+  std::int64_t o_h, o_w, c_out;  // of y
+  std::int64_t top, left;
+
+  std::int64_t tiles_h() const { return ceil_div(o_h, 4); }
+  std::int64_t tiles_w() const { return ceil_div(o_w, 4); }
+  std::int64_t tiles() const { return n * tiles_h() * tiles_w(); }
+};
+// Of a convolution of x (n, h, w, c_in) to y (n, o_h, o_w, c_out), and of the gradient of its input as a convolution of dy.
+WinogradShape winograd_shape(const ConvAttributes& attributes, const Shape& x, const Shape& y);
+WinogradShape winograd_input_grad_shape(const ConvAttributes& attributes, const Shape& dx, const Shape& dy);
+
+// What happens to an output before it is stored.
+struct WinogradEpilogue {
+  const float* bias = nullptr;  // (c_out)
+  bool relu = false;
+  const float* gate = nullptr;  // laid out as y: y = 0 where it is not above 0
+};
+
+class WinogradConv {
+ public:
+  explicit WinogradConv(const WinogradShape& shape);
+  // kernel (3, 3, c_in, c_out); or, if transposed, the kernel (3, 3, c_out, c_in) of the convolution whose gradient this is.
+  void set_kernel(const float* kernel, bool transposed);
+  void run(const float* x, float* y, const WinogradEpilogue& epilogue);
+
+ private:
+  void transform_kernel(const float* kernel);
+  // Tiles [begin, end) of all images.
+  void run_block(std::int64_t begin, std::int64_t end, const float* x, float* y, const WinogradEpilogue& epilogue);
+  void multiply(const float* v, std::ptrdiff_t v_stride, std::int64_t tiles, float* m, std::ptrdiff_t m_stride) const;
+
+  WinogradShape shape_;
+  std::int64_t c_out_padded_;  // to whole vectors
+  Tensor kernel_;              // [point][panel][c_in][panel width]
+  Tensor turned_;              // (3, 3, c_in, c_out) of a transposed kernel
+  Tensor zeros_;               // a pixel outside the image
+};
+
+// The gradient of the kernel, summed in an order that depends on the shape alone.
+class WinogradKernelGrad {
+ public:
+  explicit WinogradKernelGrad(const WinogradShape& shape);
+  // dkernel (3, 3, c_in, c_out), and dbias (c_out) unless it is null.
+  void run(const float* x, const float* dy, float* dkernel, float* dbias);
+
+ private:
+  void run_part(std::int64_t part, const float* x, const float* dy);
+  // Adds the products of tiles [begin, end) to the transformed gradient `products`, or sets it if `first`.
+  void add_block(std::int64_t begin, std::int64_t end, const float* x, const float* dy, bool first, float* products,
+                 float* bias_sums);
+  void add_parts(float* dkernel, float* dbias) const;
+
+  WinogradShape shape_;
+  std::int64_t c_in_padded_, c_out_padded_;  // to whole vectors
+  std::int64_t block_;                       // tiles
+  std::int64_t parts_;
+  Tensor partial_kernels_, partial_biases_;  // (parts, 3, 3, c_in, c_out), (parts, c_out_padded)
+  Tensor zeros_;
+};
+
+}  // namespace tutti::native

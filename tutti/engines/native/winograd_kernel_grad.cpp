@@ -1,0 +1,119 @@
+// The transpose of Winograd's convolution: dkernel = G^T [sum over tiles of (B^T x B) * (A dy A^T)] G.
+#include "tutti/engines/native/isa/elementwise.h"
+#include "tutti/engines/native/isa/gemm.h"
+#include "tutti/engines/native/winograd_tiles.h"
+
+namespace tutti::native {
+namespace {
+
+// Parts of the sum that threads may compute at once. Fixed, so that the order of summation is: results are the same on any
+// number of threads.
+constexpr std::int64_t kMaxParts = 16;
+// Tiles below which a part is not worth its share of the final sum.
+constexpr std::int64_t kPartTiles = 64;
+
+std::int64_t padded(std::int64_t channels) {
+  const std::int64_t lanes = winograd_isa().lanes;
+  return ceil_div(channels, lanes) * lanes;
+}
+
+}  // namespace
+
+WinogradKernelGrad::WinogradKernelGrad(const WinogradShape& shape)
+    : shape_(shape),
+      c_in_padded_(padded(shape.c_in)),
+      c_out_padded_(padded(shape.c_out)),
+      block_(winograd_block(c_in_padded_, c_out_padded_)),
+      parts_(std::clamp<std::int64_t>(shape.tiles() / kPartTiles, 1, kMaxParts)),
+      partial_kernels_(Shape{parts_, 9 * shape.c_in * shape.c_out}),
+      partial_biases_(Shape{parts_, c_out_padded_}),
+      zeros_(Shape{std::max(c_in_padded_, c_out_padded_)}) {}
+
+void WinogradKernelGrad::run(const float* x, const float* dy, float* dkernel, float* dbias) {
+  parallel_for(0, parts_, 1, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t part = begin; part < end; ++part) run_part(part, x, dy);
+  });
+  add_parts(dkernel, dbias);
+}
+
+void WinogradKernelGrad::run_part(std::int64_t part, const float* x, const float* dy) {
+  const auto [begin, end] = share(shape_.tiles(), part, parts_);
+  const std::int64_t blocks = ceil_div(end - begin, block_), stride = winograd_stride(shape_.c_in, c_out_padded_);
+  float* products = thread_scratch(Scratch::kProducts, kWinogradPoints * stride);
+  float* bias_sums = partial_biases_.data<float>().data() + part * c_out_padded_;
+  std::fill_n(bias_sums, c_out_padded_, 0.0f);
+  for (std::int64_t block = 0; block < blocks; ++block) {
+    const auto [first, last] = share(end - begin, block, blocks);
+    add_block(begin + first, begin + last, x, dy, block == 0, products, bias_sums);
+  }
+  const std::int64_t slice = shape_.c_in * shape_.c_out;
+  float* partial = partial_kernels_.data<float>().data() + part * 9 * slice;
+  for (std::int64_t c = 0; c < shape_.c_in; ++c) {
+    std::array<float*, 9> lines;
+    for (std::size_t cell = 0; cell < lines.size(); ++cell)
+      lines[cell] = partial + static_cast<std::int64_t>(cell) * slice + c * shape_.c_out;
+    winograd_isa().kernel_grad(products + c * c_out_padded_, stride, shape_.c_out, lines.data());
+  }
+}
+
+void WinogradKernelGrad::add_block(std::int64_t begin, std::int64_t end, const float* x, const float* dy, bool first,
+                                   float* products, float* bias_sums) {
+  const std::int64_t tiles = end - begin;
+  const std::int64_t x_stride = winograd_stride(tiles, c_in_padded_), dy_stride = winograd_stride(tiles, c_out_padded_);
+  float* x_tiles = thread_scratch(Scratch::kTransformed, kWinogradPoints * x_stride);
+  float* dy_tiles = thread_scratch(Scratch::kTransformedGrad, kWinogradPoints * dy_stride);
+  const float* outside = zeros_.data<float>().data();
+  for (std::int64_t i = 0; i < tiles; ++i) {
+    const WinogradTile tile(shape_, begin + i);
+    const float* x_image = x + tile.image * shape_.h * shape_.w * shape_.c_in;
+    const auto in = pixels_of<kWinogradIn>(x_image, shape_.h, shape_.w, shape_.c_in, tile.row - shape_.top,
+                                           tile.column - shape_.left, outside);
+    winograd_isa().input(in.data(), shape_.c_in, x_tiles + i * c_in_padded_, x_stride);
+    const float* dy_image = dy + tile.image * shape_.o_h * shape_.o_w * shape_.c_out;
+    const auto out = pixels_of<kWinogradOut>(dy_image, shape_.o_h, shape_.o_w, shape_.c_out, tile.row, tile.column, outside);
+    winograd_isa().output_grad(out.data(), shape_.c_out, dy_tiles + i * c_out_padded_, dy_stride, bias_sums);
+  }
+  const GemmIsa& isa = gemm_isa();
+  const std::int64_t stride = winograd_stride(shape_.c_in, c_out_padded_), row_tiles = ceil_div(shape_.c_in, isa.max_rows);
+  OuterTile tile{.a_line_stride = 0,
+                 .a_k_stride = c_in_padded_,
+                 .b_line_stride = 0,
+                 .b_k_stride = c_out_padded_,
+                 .lines = 1,
+                 .length = tiles,
+                 .bias = nullptr,
+                 .accumulate = !first,
+                 .c_row_stride = c_out_padded_};
+  for (int point = 0; point < kWinogradPoints; ++point) {
+    for (std::int64_t column = 0; column < c_out_padded_; column += isa.panel_width()) {
+      tile.columns = std::min(isa.panel_width(), c_out_padded_ - column);
+      tile.b = dy_tiles + point * dy_stride + column;
+      for (std::int64_t t = 0; t < row_tiles; ++t) {
+        const auto [row, last] = share(shape_.c_in, t, row_tiles);
+        tile.a = x_tiles + point * x_stride + row;
+        tile.c = products + point * stride + row * c_out_padded_ + column;
+        isa.outer[tile.columns / isa.lanes - 1][last - row - 1](tile);
+      }
+    }
+  }
+}
+
+void WinogradKernelGrad::add_parts(float* dkernel, float* dbias) const {
+  const std::int64_t size = 9 * shape_.c_in * shape_.c_out;
+  const float* partials = partial_kernels_.data<float>().data();
+  const auto add = elementwise_isa().binary[static_cast<std::size_t>(BinaryKind::kAdd)];
+  stream(size, [&](std::int64_t begin, std::int64_t end) {
+    std::copy(partials + begin, partials + end, dkernel + begin);
+    for (std::int64_t part = 1; part < parts_; ++part)
+      add(dkernel + begin, partials + part * size + begin, dkernel + begin, end - begin);
+  });
+  if (!dbias) return;
+  const float* biases = partial_biases_.data<float>().data();
+  for (std::int64_t c = 0; c < shape_.c_out; ++c) {
+    double sum = 0;
+    for (std::int64_t part = 0; part < parts_; ++part) sum += biases[part * c_out_padded_ + c];
+    dbias[c] = static_cast<float>(sum);
+  }
+}
+
+}  // namespace tutti::native
