@@ -86,6 +86,15 @@ void WinogradConv::transform_kernel(const float* kernel) {
 }
 
 void WinogradConv::run(const float* x, float* y, const WinogradEpilogue& epilogue) {
+  for_each_block(x, [&](const Block& block) { store(block, y, epilogue); });
+}
+
+void WinogradConv::run_pooled(const float* x, float* y, const WinogradPooling& pooling) {
+  for_each_block(x, [&](const Block& block) { store_pooled(block, y, pooling); });
+}
+
+template <class Store>
+void WinogradConv::for_each_block(const float* x, const Store& store_block) {
   const std::int64_t tiles = shape_.tiles(), threads = num_threads();
   // Equal blocks, as many for each thread.
   std::int64_t blocks = ceil_div(tiles, winograd_block(padded(shape_.c_in), c_out_padded_));
@@ -93,12 +102,12 @@ void WinogradConv::run(const float* x, float* y, const WinogradEpilogue& epilogu
   parallel_for(0, blocks, 1, [&](std::int64_t first, std::int64_t last) {
     for (std::int64_t block = first; block < last; ++block) {
       const auto [begin, end] = share(tiles, block, blocks);
-      run_block(begin, end, x, y, epilogue);
+      store_block(make_block(begin, end, x));
     }
   });
 }
 
-void WinogradConv::run_block(std::int64_t begin, std::int64_t end, const float* x, float* y, const WinogradEpilogue& epilogue) {
+WinogradConv::Block WinogradConv::make_block(std::int64_t begin, std::int64_t end, const float* x) {
   const std::int64_t tiles = end - begin, c_in_padded = zeros_.elements();
   const std::int64_t v_stride = winograd_stride(tiles, c_in_padded), m_stride = winograd_stride(tiles, c_out_padded_);
   float* v = thread_scratch(Scratch::kTransformed, kWinogradPoints * v_stride);
@@ -112,21 +121,47 @@ void WinogradConv::run_block(std::int64_t begin, std::int64_t end, const float* 
     winograd_isa().input(pixels.data(), shape_.c_in, v + i * c_in_padded, v_stride);
   }
   multiply(v, v_stride, tiles, m, m_stride);
-  WinogradOutput output{.stride = m_stride,
-                        .row_stride = shape_.o_w * shape_.c_out,
+  return {begin, end, m, m_stride};
+}
+
+void WinogradConv::store(const Block& block, float* y, const WinogradEpilogue& epilogue) const {
+  WinogradOutput output{.stride = block.m_stride,
+                        .row_stride = shape_.y_w * shape_.c_out,
                         .pixel_stride = shape_.c_out,
                         .bias = epilogue.bias,
                         .relu = epilogue.relu,
                         .channels = shape_.c_out};
-  for (std::int64_t i = 0; i < tiles; ++i) {
-    const WinogradTile tile(shape_, begin + i);
-    const std::int64_t at = ((tile.image * shape_.o_h + tile.row) * shape_.o_w + tile.column) * shape_.c_out;
-    output.m = m + i * c_out_padded_;
+  for (std::int64_t i = block.begin; i < block.end; ++i) {
+    const WinogradTile tile(shape_, i);
+    const std::int64_t at = ((tile.image * shape_.y_h + tile.row) * shape_.y_w + tile.column) * shape_.c_out;
+    output.m = block.m + (i - block.begin) * c_out_padded_;
     output.y = y + at;
     output.gate = epilogue.gate ? epilogue.gate + at : nullptr;
     output.rows = static_cast<int>(std::min<std::int64_t>(kWinogradOut, shape_.o_h - tile.row));
     output.columns = static_cast<int>(std::min<std::int64_t>(kWinogradOut, shape_.o_w - tile.column));
     winograd_isa().output(output);
+  }
+}
+
+void WinogradConv::store_pooled(const Block& block, float* y, const WinogradPooling& pooling) const {
+  const std::int64_t p_h = shape_.o_h / 2, p_w = shape_.o_w / 2;
+  WinogradPooledOutput output{.stride = block.m_stride,
+                              .drops = pooling.drops,
+                              .scale = pooling.scale,
+                              .row_stride = p_w * shape_.c_out,
+                              .pixel_stride = shape_.c_out,
+                              .bias = pooling.bias,
+                              .channels = shape_.c_out};
+  for (std::int64_t i = block.begin; i < block.end; ++i) {
+    const WinogradTile tile(shape_, i);
+    const std::int64_t row = tile.row / 2, column = tile.column / 2;
+    const std::int64_t at = ((tile.image * p_h + row) * p_w + column) * shape_.c_out;
+    output.m = block.m + (i - block.begin) * c_out_padded_;
+    output.y = y + at;
+    output.code = pooling.code ? pooling.code + at : nullptr;
+    output.rows = static_cast<int>(std::min<std::int64_t>(kWinogradOut / 2, p_h - row));
+    output.columns = static_cast<int>(std::min<std::int64_t>(kWinogradOut / 2, p_w - column));
+    winograd_isa().pooled_output(output);
   }
 }
 

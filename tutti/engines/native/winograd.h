@@ -18,8 +18,9 @@ bool takes_winograd(const ConvAttributes& attributes, const Shape& kernel);
 struct WinogradShape {
   std::int64_t n;
   std::int64_t h, w, c_in;       // of x
-  std::int64_t o_h, o_w, c_out;  // of y
+  std::int64_t o_h, o_w, c_out;  // of y, or of its part that is computed (convolution) or not zero (gradient)
   std::int64_t top, left;
+  std::int64_t y_h = o_h, y_w = o_w;  // of y in memory
 
   std::int64_t tiles_h() const { return ceil_div(o_h, 4); }
   std::int64_t tiles_w() const { return ceil_div(o_w, 4); }
@@ -36,17 +37,37 @@ struct WinogradEpilogue {
   const float* gate = nullptr;  // laid out as y: y = 0 where it is not above 0
 };
 
+// y = dropout(max_pool(relu(y + bias))), windows of 2 x 2 at stride 2.
+struct WinogradPooling {
+  const float* bias = nullptr;   // (c_out)
+  std::uint8_t* code = nullptr;  // (n, o_h / 2, o_w / 2, c_out), or null: see isa/winograd.h
+  bool drops = false;            // code holds dropout's mask
+  float scale = 1;               // of what dropout keeps
+};
+
 class WinogradConv {
  public:
   explicit WinogradConv(const WinogradShape& shape);
   // kernel (3, 3, c_in, c_out); or, if transposed, the kernel (3, 3, c_out, c_in) of the convolution whose gradient this is.
   void set_kernel(const float* kernel, bool transposed);
   void run(const float* x, float* y, const WinogradEpilogue& epilogue);
+  // y (n, o_h / 2, o_w / 2, c_out); o_h and o_w are even.
+  void run_pooled(const float* x, float* y, const WinogradPooling& pooling);
 
  private:
+  // Transformed outputs of tiles [begin, end) of all images, in this thread's scratch.
+  struct Block {
+    std::int64_t begin, end;
+    const float* m;
+    std::ptrdiff_t m_stride;
+  };
+
   void transform_kernel(const float* kernel);
-  // Tiles [begin, end) of all images.
-  void run_block(std::int64_t begin, std::int64_t end, const float* x, float* y, const WinogradEpilogue& epilogue);
+  template <class Store>
+  void for_each_block(const float* x, const Store& store);
+  Block make_block(std::int64_t begin, std::int64_t end, const float* x);
+  void store(const Block& block, float* y, const WinogradEpilogue& epilogue) const;
+  void store_pooled(const Block& block, float* y, const WinogradPooling& pooling) const;
   void multiply(const float* v, std::ptrdiff_t v_stride, std::int64_t tiles, float* m, std::ptrdiff_t m_stride) const;
 
   WinogradShape shape_;

@@ -69,8 +69,8 @@ void WinogradKernelGrad::add_block(std::int64_t begin, std::int64_t end, const f
     const auto in = pixels_of<kWinogradIn>(x_image, shape_.h, shape_.w, shape_.c_in, tile.row - shape_.top,
                                            tile.column - shape_.left, outside);
     winograd_isa().input(in.data(), shape_.c_in, x_tiles + i * c_in_padded_, x_stride);
-    const float* dy_image = dy + tile.image * shape_.o_h * shape_.o_w * shape_.c_out;
-    const auto out = pixels_of<kWinogradOut>(dy_image, shape_.o_h, shape_.o_w, shape_.c_out, tile.row, tile.column, outside);
+    const float* dy_image = dy + tile.image * shape_.y_h * shape_.y_w * shape_.c_out;
+    const auto out = pixels_of<kWinogradOut>(dy_image, shape_.y_h, shape_.y_w, shape_.c_out, tile.row, tile.column, outside);
     winograd_isa().output_grad(out.data(), shape_.c_out, dy_tiles + i * c_out_padded_, dy_stride, bias_sums);
   }
   const GemmIsa& isa = gemm_isa();

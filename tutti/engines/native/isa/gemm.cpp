@@ -82,6 +82,15 @@ struct Tile {
     });
   }
 
+  HWY_INLINE void clip_at_zero() {
+    unroll<Rows>([&](auto r) TUTTI_INLINE_LAMBDA {
+      unroll<Vectors>([&](auto j) TUTTI_INLINE_LAMBDA {
+        // NaN stays NaN.
+        v[r][j] = hn::IfThenZeroElse(hn::Lt(v[r][j], hn::Zero(D())), v[r][j]);
+      });
+    });
+  }
+
   // += (element r of A at a(r)) x (the vectors at b)
   template <class Address>
   HWY_INLINE void add_product(Address a, const float* HWY_RESTRICT b) {
@@ -109,6 +118,7 @@ void dot_tile(const DotTile& t) {
     for (const float* end = a + t.taps[tap].length; a != end; ++a, b += b_stride)
       acc.add_product([&](auto r) TUTTI_INLINE_LAMBDA { return a + r * stride; }, b);
   }
+  if (t.relu) acc.clip_at_zero();
   acc.store(t.c, t.c_row_stride, t.columns);
 }
 

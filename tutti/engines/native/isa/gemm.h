@@ -26,6 +26,7 @@ struct DotTile {
   float* c;
   std::ptrdiff_t c_row_stride;
   std::ptrdiff_t columns;  // to store, at most vectors * lanes
+  bool relu = false;       // store max(C, 0)
 };
 
 // C (rows, columns) = init + sum over lines l, k < length of A[l * a_line_stride + k * a_k_stride + row] * B[l * b_line_stride

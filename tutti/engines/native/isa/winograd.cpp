@@ -191,6 +191,83 @@ void output(const WinogradOutput& t) {
   }
 }
 
+using DI = hn::RebindToSigned<D>;
+using VI = hn::Vec<DI>;
+using DB = hn::Rebind<std::uint8_t, DI>;
+
+HWY_INLINE VI load_codes(const std::uint8_t* p, std::ptrdiff_t count) {
+  if (count >= kLanes) return hn::PromoteTo(DI(), hn::LoadU(DB(), p));
+  alignas(64) std::uint8_t line[kLanes] = {};
+  for (std::ptrdiff_t i = 0; i < count; ++i) line[i] = p[i];
+  return hn::PromoteTo(DI(), hn::Load(DB(), line));
+}
+
+HWY_INLINE void store_codes(VI codes, std::uint8_t* p, std::ptrdiff_t count) {
+  if (count >= kLanes) return hn::StoreU(hn::DemoteTo(DB(), codes), DB(), p);
+  alignas(64) std::uint8_t line[kLanes];
+  hn::Store(hn::DemoteTo(DB(), codes), DB(), line);
+  for (std::ptrdiff_t i = 0; i < count; ++i) p[i] = line[i];
+}
+
+// One pooled pixel of the four outputs in `window`, in scan order; the first of equals wins, and NaN wins over all.
+HWY_INLINE void store_pooled(const WinogradPooledOutput& t, const V (&window)[4], V bias, std::ptrdiff_t at,
+                             std::ptrdiff_t count) {
+  const DI di;
+  V largest = window[0];
+  VI code = hn::Zero(di);
+  for (int i = 1; i < 4; ++i) {
+    const auto wins = hn::Or(hn::Gt(window[i], largest), hn::Ne(window[i], window[i]));
+    largest = hn::IfThenElse(wins, window[i], largest);
+    code = hn::IfThenElse(hn::RebindMask(di, wins), hn::Set(di, i), code);
+  }
+  V value = hn::Add(largest, bias);
+  value = hn::IfThenZeroElse(hn::Lt(value, hn::Zero(D())), value);
+  auto open = hn::Gt(value, hn::Zero(D()));
+  if (t.drops) {
+    const auto kept = hn::RebindMask(D(), hn::Ne(load_codes(t.code + at, count), hn::Zero(di)));
+    value = hn::IfThenElseZero(kept, hn::Mul(value, set(t.scale)));
+    open = hn::And(open, kept);
+  }
+  store(value, t.y + at, count);
+  if (t.code) store_codes(hn::IfThenElse(hn::RebindMask(di, open), code, hn::Set(di, kPoolClosed)), t.code + at, count);
+}
+
+void pooled_output(const WinogradPooledOutput& t) {
+  for (std::ptrdiff_t c = 0; c < t.channels; c += kLanes) {
+    const std::ptrdiff_t count = t.channels - c;
+    V y[kWinogradOut][kWinogradOut];
+    apply_twice<OutputLine>(
+        [&](int row, int column)
+            TUTTI_INLINE_LAMBDA { return hn::LoadU(D(), t.m + (row * kWinogradIn + column) * t.stride + c); },
+        [&](int row, int column, V value) TUTTI_INLINE_LAMBDA { y[row][column] = value; });
+    const V bias = t.bias ? load(t.bias + c, count) : hn::Zero(D());
+    for (int row = 0; row < t.rows; ++row) {
+      for (int column = 0; column < t.columns; ++column) {
+        const V window[4] = {y[2 * row][2 * column], y[2 * row][2 * column + 1], y[2 * row + 1][2 * column],
+                             y[2 * row + 1][2 * column + 1]};
+        store_pooled(t, window, bias, row * t.row_stride + column * t.pixel_stride + c, count);
+      }
+    }
+  }
+}
+
+// The vectors of a pixel's four cells: the gradient in the one that won, zeros in the others.
+void unpool(const float* dy, const std::uint8_t* code, std::ptrdiff_t pixels, std::ptrdiff_t channels, float scale, float* top,
+            float* bottom) {
+  const DI di;
+  for (std::ptrdiff_t pixel = 0; pixel < pixels; ++pixel) {
+    float* const cells[4] = {top + 2 * pixel * channels, top + (2 * pixel + 1) * channels, bottom + 2 * pixel * channels,
+                             bottom + (2 * pixel + 1) * channels};
+    for (std::ptrdiff_t c = 0; c < channels; c += kLanes) {
+      const std::ptrdiff_t at = pixel * channels + c, count = channels - c;
+      const V value = hn::Mul(load(dy + at, count), set(scale));
+      const VI winner = load_codes(code + at, count);
+      for (int i = 0; i < 4; ++i)
+        store(hn::IfThenElseZero(hn::RebindMask(D(), hn::Eq(winner, hn::Set(di, i))), value), cells[i] + c, count);
+    }
+  }
+}
+
 void kernel_grad(const float* m, std::ptrdiff_t stride, std::ptrdiff_t channels, float* const* g) {
   for (std::ptrdiff_t c = 0; c < channels; c += kLanes) {
     apply_twice<KernelGradLine>(
@@ -206,6 +283,8 @@ WinogradIsa make_winograd_isa() {
           .input = input,
           .kernel = kernel,
           .output = output,
+          .pooled_output = pooled_output,
+          .unpool = unpool,
           .output_grad = output_grad,
           .kernel_grad = kernel_grad};
 }
