@@ -169,13 +169,10 @@ void multiply_transposed(const GemmCall& call) {
 
 void pack_panel(const float* b, std::int64_t ldb, bool transposed, std::int64_t depth, std::int64_t columns, float* panel,
                 std::int64_t pitch) {
-  if (transposed) {
-    gemm_isa().transpose(b, ldb, columns, depth, panel, pitch);
-  } else {
-    for (std::int64_t k = 0; k < depth; ++k) std::copy_n(b + k * ldb, columns, panel + k * pitch);
-  }
-  if (columns < pitch)
-    for (std::int64_t k = 0; k < depth; ++k) std::fill(panel + k * pitch + columns, panel + (k + 1) * pitch, 0.0f);
+  if (!transposed) return gemm_isa().copy_rows(b, ldb, depth, columns, panel, pitch);
+  gemm_isa().transpose(b, ldb, columns, depth, panel, pitch);
+  if (columns == pitch) return;
+  for (std::int64_t k = 0; k < depth; ++k) std::fill(panel + k * pitch + columns, panel + (k + 1) * pitch, 0.0f);
 }
 
 void gemm(const GemmCall& call) {

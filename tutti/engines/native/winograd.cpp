@@ -52,7 +52,8 @@ WinogradShape winograd_input_grad_shape(const ConvAttributes& attributes, const 
 WinogradConv::WinogradConv(const WinogradShape& shape)
     : shape_(shape), c_out_padded_(padded(shape.c_out)), zeros_(Shape{padded(shape.c_in)}) {
   const std::int64_t width = gemm_isa().panel_width();
-  kernel_ = Tensor(Shape{kWinogradPoints * ceil_div(shape.c_out, width) * width * shape.c_in});
+  kernel_stride_ = winograd_stride(ceil_div(shape.c_out, width) * width, shape.c_in);
+  kernel_ = Tensor(Shape{kWinogradPoints * kernel_stride_});
 }
 
 void WinogradConv::set_kernel(const float* kernel, bool transposed) {
@@ -70,7 +71,7 @@ void WinogradConv::set_kernel(const float* kernel, bool transposed) {
 
 void WinogradConv::transform_kernel(const float* kernel) {
   const std::int64_t width = gemm_isa().panel_width(), panels = ceil_div(shape_.c_out, width);
-  const std::int64_t slice = shape_.c_in * shape_.c_out, stride = panels * width * shape_.c_in;
+  const std::int64_t slice = shape_.c_in * shape_.c_out;
   float* transformed = kernel_.data<float>().data();
   parallel_for(0, shape_.c_in, ceil_div(kStreamGrain, 36 * shape_.c_out), [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t c = begin; c < end; ++c) {
@@ -79,7 +80,7 @@ void WinogradConv::transform_kernel(const float* kernel) {
         for (std::size_t cell = 0; cell < lines.size(); ++cell)
           lines[cell] = kernel + static_cast<std::int64_t>(cell) * slice + c * shape_.c_out + panel * width;
         winograd_isa().kernel(lines.data(), std::min(width, shape_.c_out - panel * width),
-                              transformed + (panel * shape_.c_in + c) * width, stride);
+                              transformed + (panel * shape_.c_in + c) * width, kernel_stride_);
       }
     }
   });
@@ -175,12 +176,12 @@ void WinogradConv::multiply(const float* v, std::ptrdiff_t v_stride, std::int64_
   DotTile tile{.a_row_stride = c_in_padded,
                .taps = &whole,
                .tap_count = 1,
-               .b = kernel_.data<float>().data(),
                .b_row_stride = width,
                .bias = nullptr,
                .accumulate = false,
                .c_row_stride = c_out_padded_};
   for (int point = 0; point < kWinogradPoints; ++point) {
+    tile.b = kernel_.data<float>().data() + point * kernel_stride_;
     for (std::int64_t column = 0; column < c_out_padded_; column += width) {
       tile.columns = std::min(width, c_out_padded_ - column);
       const auto vectors = tile.columns / isa.lanes - 1;

@@ -71,10 +71,11 @@ class WinogradConv {
   void multiply(const float* v, std::ptrdiff_t v_stride, std::int64_t tiles, float* m, std::ptrdiff_t m_stride) const;
 
   WinogradShape shape_;
-  std::int64_t c_out_padded_;  // to whole vectors
-  Tensor kernel_;              // [point][panel][c_in][panel width]
-  Tensor turned_;              // (3, 3, c_in, c_out) of a transposed kernel
-  Tensor zeros_;               // a pixel outside the image
+  std::int64_t c_out_padded_;   // to whole vectors
+  std::int64_t kernel_stride_;  // floats from one point of the kernel to the next
+  Tensor kernel_;               // [point][panel][c_in][panel width]
+  Tensor turned_;               // (3, 3, c_in, c_out) of a transposed kernel
+  Tensor zeros_;                // a pixel outside the image
 };
 
 // The gradient of the kernel, summed in an order that depends on the shape alone.
