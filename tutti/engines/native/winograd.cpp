@@ -12,10 +12,7 @@ namespace {
 // Channels below which the transforms cost more than the multiplications they save.
 constexpr std::int64_t kMinChannels = 16;
 
-std::int64_t padded(std::int64_t channels) {
-  const std::int64_t lanes = winograd_isa().lanes;
-  return ceil_div(channels, lanes) * lanes;
-}
+WinogradLayout layout_of(std::int64_t channels) { return {gemm_isa().max_rows, whole_vectors(channels)}; }
 
 }  // namespace
 
@@ -50,9 +47,9 @@ WinogradShape winograd_input_grad_shape(const ConvAttributes& attributes, const 
 }
 
 WinogradConv::WinogradConv(const WinogradShape& shape)
-    : shape_(shape), c_out_padded_(padded(shape.c_out)), zeros_(Shape{padded(shape.c_in)}) {
+    : shape_(shape), c_out_padded_(whole_vectors(shape.c_out)), zeros_(Shape{whole_vectors(shape.c_in)}) {
   const std::int64_t width = gemm_isa().panel_width();
-  kernel_stride_ = winograd_stride(ceil_div(shape.c_out, width) * width, shape.c_in);
+  kernel_stride_ = ceil_div(shape.c_out, width) * width * shape.c_in + 16;  // see WinogradLayout
   kernel_ = Tensor(Shape{kWinogradPoints * kernel_stride_});
 }
 
@@ -96,37 +93,38 @@ void WinogradConv::run_pooled(const float* x, float* y, const WinogradPooling& p
 
 template <class Store>
 void WinogradConv::for_each_block(const float* x, const Store& store_block) {
-  const std::int64_t tiles = shape_.tiles(), threads = num_threads();
+  const std::int64_t chunk = gemm_isa().max_rows, tiles = shape_.tiles(), chunks = ceil_div(tiles, chunk);
+  const std::int64_t threads = num_threads(), channels = zeros_.elements() + c_out_padded_;
   // Equal blocks, as many for each thread.
-  std::int64_t blocks = ceil_div(tiles, winograd_block(padded(shape_.c_in), c_out_padded_));
-  blocks = std::min(ceil_div(blocks, threads) * threads, ceil_div(tiles, kWinogradMinTiles));
+  const std::int64_t blocks = std::min(ceil_div(ceil_div(chunks, winograd_block(chunk, channels)), threads) * threads, chunks);
   parallel_for(0, blocks, 1, [&](std::int64_t first, std::int64_t last) {
     for (std::int64_t block = first; block < last; ++block) {
-      const auto [begin, end] = share(tiles, block, blocks);
-      store_block(make_block(begin, end, x));
+      const auto [begin, end] = share(chunks, block, blocks);
+      store_block(make_block(begin * chunk, std::min(tiles, end * chunk), x));
     }
   });
 }
 
 WinogradConv::Block WinogradConv::make_block(std::int64_t begin, std::int64_t end, const float* x) {
-  const std::int64_t tiles = end - begin, c_in_padded = zeros_.elements();
-  const std::int64_t v_stride = winograd_stride(tiles, c_in_padded), m_stride = winograd_stride(tiles, c_out_padded_);
-  float* v = thread_scratch(Scratch::kTransformed, kWinogradPoints * v_stride);
-  float* m = thread_scratch(Scratch::kProducts, kWinogradPoints * m_stride);
+  const std::int64_t tiles = end - begin;
+  const WinogradLayout in = layout_of(shape_.c_in), out = layout_of(shape_.c_out);
+  float* v = thread_scratch(Scratch::kTransformed, in.floats(tiles));
+  float* m = thread_scratch(Scratch::kProducts, out.floats(tiles));
   const float* outside = zeros_.data<float>().data();
   for (std::int64_t i = 0; i < tiles; ++i) {
     const WinogradTile tile(shape_, begin + i);
     const float* image = x + tile.image * shape_.h * shape_.w * shape_.c_in;
     const auto pixels = pixels_of<kWinogradIn>(image, shape_.h, shape_.w, shape_.c_in, tile.row - shape_.top,
                                                tile.column - shape_.left, outside);
-    winograd_isa().input(pixels.data(), shape_.c_in, v + i * c_in_padded, v_stride);
+    winograd_isa().input(pixels.data(), shape_.c_in, v + in.offset(i), in.point_stride());
   }
-  multiply(v, v_stride, tiles, m, m_stride);
-  return {begin, end, m, m_stride};
+  multiply(tiles, v, m);
+  return {begin, end, m};
 }
 
 void WinogradConv::store(const Block& block, float* y, const WinogradEpilogue& epilogue) const {
-  WinogradOutput output{.stride = block.m_stride,
+  const WinogradLayout layout = layout_of(shape_.c_out);
+  WinogradOutput output{.stride = layout.point_stride(),
                         .row_stride = shape_.y_w * shape_.c_out,
                         .pixel_stride = shape_.c_out,
                         .bias = epilogue.bias,
@@ -135,7 +133,7 @@ void WinogradConv::store(const Block& block, float* y, const WinogradEpilogue& e
   for (std::int64_t i = block.begin; i < block.end; ++i) {
     const WinogradTile tile(shape_, i);
     const std::int64_t at = ((tile.image * shape_.y_h + tile.row) * shape_.y_w + tile.column) * shape_.c_out;
-    output.m = block.m + (i - block.begin) * c_out_padded_;
+    output.m = block.m + layout.offset(i - block.begin);
     output.y = y + at;
     output.gate = epilogue.gate ? epilogue.gate + at : nullptr;
     output.rows = static_cast<int>(std::min<std::int64_t>(kWinogradOut, shape_.o_h - tile.row));
@@ -146,7 +144,8 @@ void WinogradConv::store(const Block& block, float* y, const WinogradEpilogue& e
 
 void WinogradConv::store_pooled(const Block& block, float* y, const WinogradPooling& pooling) const {
   const std::int64_t p_h = shape_.o_h / 2, p_w = shape_.o_w / 2;
-  WinogradPooledOutput output{.stride = block.m_stride,
+  const WinogradLayout layout = layout_of(shape_.c_out);
+  WinogradPooledOutput output{.stride = layout.point_stride(),
                               .drops = pooling.drops,
                               .scale = pooling.scale,
                               .row_stride = p_w * shape_.c_out,
@@ -157,7 +156,7 @@ void WinogradConv::store_pooled(const Block& block, float* y, const WinogradPool
     const WinogradTile tile(shape_, i);
     const std::int64_t row = tile.row / 2, column = tile.column / 2;
     const std::int64_t at = ((tile.image * p_h + row) * p_w + column) * shape_.c_out;
-    output.m = block.m + (i - block.begin) * c_out_padded_;
+    output.m = block.m + layout.offset(i - block.begin);
     output.y = y + at;
     output.code = pooling.code ? pooling.code + at : nullptr;
     output.rows = static_cast<int>(std::min<std::int64_t>(kWinogradOut / 2, p_h - row));
@@ -166,30 +165,28 @@ void WinogradConv::store_pooled(const Block& block, float* y, const WinogradPool
   }
 }
 
-// m (points, tiles, c_out) = v (points, tiles, c_in) * kernel (points, c_in, c_out)
-void WinogradConv::multiply(const float* v, std::ptrdiff_t v_stride, std::int64_t tiles, float* m,
-                            std::ptrdiff_t m_stride) const {
+// m = v * kernel (points, c_in, c_out), point by point.
+void WinogradConv::multiply(std::int64_t tiles, const float* v, float* m) const {
   const GemmIsa& isa = gemm_isa();
-  const std::int64_t width = isa.panel_width(), c_in_padded = zeros_.elements();
-  const std::int64_t row_tiles = ceil_div(tiles, isa.max_rows);
+  const std::int64_t width = isa.panel_width();
+  const WinogradLayout in = layout_of(shape_.c_in), out = layout_of(shape_.c_out);
   const Tap whole{0, shape_.c_in};
-  DotTile tile{.a_row_stride = c_in_padded,
+  DotTile tile{.a_row_stride = in.channels,
                .taps = &whole,
                .tap_count = 1,
                .b_row_stride = width,
                .bias = nullptr,
                .accumulate = false,
-               .c_row_stride = c_out_padded_};
+               .c_row_stride = out.channels};
   for (int point = 0; point < kWinogradPoints; ++point) {
     tile.b = kernel_.data<float>().data() + point * kernel_stride_;
-    for (std::int64_t column = 0; column < c_out_padded_; column += width) {
-      tile.columns = std::min(width, c_out_padded_ - column);
+    for (std::int64_t column = 0; column < out.channels; column += width) {
+      tile.columns = std::min(width, out.channels - column);
       const auto vectors = tile.columns / isa.lanes - 1;
-      for (std::int64_t t = 0; t < row_tiles; ++t) {
-        const auto [first, last] = share(tiles, t, row_tiles);
-        tile.a = v + point * v_stride + first * c_in_padded;
-        tile.c = m + point * m_stride + first * c_out_padded_ + column;
-        isa.dot[vectors][last - first - 1](tile);
+      for (std::int64_t first = 0; first < tiles; first += in.chunk) {
+        tile.a = v + in.offset(first) + point * in.point_stride();
+        tile.c = m + out.offset(first) + point * out.point_stride() + column;
+        isa.dot[vectors][std::min(in.chunk, tiles - first) - 1](tile);
       }
       tile.b += shape_.c_in * width;
     }

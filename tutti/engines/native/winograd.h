@@ -55,11 +55,10 @@ class WinogradConv {
   void run_pooled(const float* x, float* y, const WinogradPooling& pooling);
 
  private:
-  // Transformed outputs of tiles [begin, end) of all images, in this thread's scratch.
+  // Transformed outputs m of tiles [begin, end) of all images, in this thread's scratch.
   struct Block {
     std::int64_t begin, end;
     const float* m;
-    std::ptrdiff_t m_stride;
   };
 
   void transform_kernel(const float* kernel);
@@ -68,7 +67,7 @@ class WinogradConv {
   Block make_block(std::int64_t begin, std::int64_t end, const float* x);
   void store(const Block& block, float* y, const WinogradEpilogue& epilogue) const;
   void store_pooled(const Block& block, float* y, const WinogradPooling& pooling) const;
-  void multiply(const float* v, std::ptrdiff_t v_stride, std::int64_t tiles, float* m, std::ptrdiff_t m_stride) const;
+  void multiply(std::int64_t tiles, const float* v, float* m) const;
 
   WinogradShape shape_;
   std::int64_t c_out_padded_;   // to whole vectors
@@ -90,11 +89,12 @@ class WinogradKernelGrad {
   // Adds the products of tiles [begin, end) to the transformed gradient `products`, or sets it if `first`.
   void add_block(std::int64_t begin, std::int64_t end, const float* x, const float* dy, bool first, float* products,
                  float* bias_sums);
+  void multiply(std::int64_t chunks, const float* x_tiles, const float* dy_tiles, bool first, float* products) const;
   void add_parts(float* dkernel, float* dbias) const;
 
   WinogradShape shape_;
   std::int64_t c_in_padded_, c_out_padded_;  // to whole vectors
-  std::int64_t block_;                       // tiles
+  std::int64_t block_;                       // chunks of tiles
   std::int64_t parts_;
   Tensor partial_kernels_, partial_biases_;  // (parts, 3, 3, c_in, c_out), (parts, c_out_padded)
   Tensor zeros_;

@@ -10,17 +10,29 @@ namespace tutti::native {
 
 // Floats that the transformed tiles of a block may take: with the transformed kernel they stay in an L2 cache of 1 to 2 MiB.
 inline constexpr std::int64_t kWinogradBlockFloats = 160 * 1024;
-// Fewer tiles would not fill the rows of the register tiles.
-inline constexpr std::int64_t kWinogradMinTiles = 14;
 
-// Tiles of a block for channels padded to whole vectors.
-inline std::int64_t winograd_block(std::int64_t c_in, std::int64_t c_out) {
-  return std::max(kWinogradMinTiles, kWinogradBlockFloats / (kWinogradPoints * (c_in + c_out)));
+// How transformed tiles lie in memory: [chunk of tiles][point][tile of the chunk][channel]. A chunk is what a register tile
+// multiplies at once; its points lie near each other, as they are written together.
+struct WinogradLayout {
+  std::int64_t chunk;     // tiles
+  std::int64_t channels;  // padded to whole vectors
+
+  // One cache line more than the tiles take, so that the 36 lines of a tile do not fall on the same cache sets.
+  std::int64_t point_stride() const { return chunk * channels + 16; }
+  std::int64_t chunk_stride() const { return kWinogradPoints * point_stride(); }
+  std::int64_t floats(std::int64_t tiles) const { return ceil_div(tiles, chunk) * chunk_stride(); }
+  // Of the first point of a tile.
+  std::int64_t offset(std::int64_t tile) const { return tile / chunk * chunk_stride() + tile % chunk * channels; }
+};
+
+// Chunks of a block, whose tiles have so many channels before and after the product together.
+inline std::int64_t winograd_block(std::int64_t chunk, std::int64_t channels) {
+  return std::max<std::int64_t>(1, kWinogradBlockFloats / (kWinogradPoints * channels * chunk));
 }
 
-// Floats from one point of `tiles` transformed tiles to the next: one cache line more than they take, so that the 36 lines of a
-// tile, written together, do not fall on the same cache sets.
-inline std::int64_t winograd_stride(std::int64_t tiles, std::int64_t channels) { return tiles * channels + 16; }
+inline std::int64_t whole_vectors(std::int64_t channels) {
+  return ceil_div(channels, winograd_isa().lanes) * winograd_isa().lanes;
+}
 
 struct WinogradTile {
   std::int64_t image, row, column;  // of its first output pixel
