@@ -52,7 +52,8 @@ std::vector<ConvRow> conv_rows() {
       // Several blocks and parts of tiles; tails of channels; images smaller than a tile; padding wider than the window's
       // reach.
       {"3x3_valid_33to47_many_tiles", {7, 23, 21, 33}, {3, 3, 33, 47}, {}},
-      {"3x3_same_16to16_batch1", {1, 4, 4, 16}, {3, 3, 16, 16}, {.padding = kSame3}},
+      {"3x3_same_16to16_batch1", {1, 15, 14, 16}, {3, 3, 16, 16}, {.padding = kSame3}},
+      {"3x3_same_20to100_image_3x3", {17, 3, 3, 20}, {3, 3, 20, 100}, {.padding = kSame3}},
       {"3x3_same_20to100_image_1x2", {3, 1, 2, 20}, {3, 3, 20, 100}, {.padding = kSame3}},
       {"3x3_24to16_padding_wider_than_kernel", {2, 4, 5, 24}, {3, 3, 24, 16}, {.padding = {4, 3, 3, 5}}},
       {"3x3_same_16to31_dilated", {2, 9, 7, 16}, {3, 3, 16, 31}, {.dilations = {2, 2}, .padding = {2, 2, 2, 2}}},

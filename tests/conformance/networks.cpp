@@ -265,7 +265,7 @@ const std::vector<NetworkCase>& networks() {
       {"cnn_adam_batch3_float64", [] { return cnn_adam(3, DType::kFloat64); }},
       {"cnn_prediction_batch1", [] { return cnn_prediction(1); }, false},
       {"cnn_prediction_batch5", [] { return cnn_prediction(5); }, false},
-      {"pooling_sgd_batch5", [] { return pooling_sgd(5); }},
+      {"pooling_sgd_batch15", [] { return pooling_sgd(15); }},
       {"resnet_sgd_batch6", [] { return resnet_sgd(6); }},
       {"unet_adam_batch3", [] { return unet_adam(3); }},
       {"mlp_adam_batch9", [] { return mlp_adam(9, DType::kFloat32); }},

@@ -100,7 +100,7 @@ void pad_bias(const WindowPass& pass, const float* bias, float* padded) {
 // A convolution that is no matrix product and not depthwise.
 Prepared prepare_window(const OpCall& call, const Conv2D& op, bool relu) {
   const Shape &x = call.inputs[0].shape, &kernel = call.inputs[1].shape, &y = call.outputs[0].shape;
-  if (takes_winograd(op, kernel)) {
+  if (takes_winograd(op, kernel, y)) {
     return ready([conv = WinogradConv(winograd_shape(op, x, y)), relu](Inputs in, Outputs out) mutable {
       conv.set_kernel(in[1].as<float>(), false);
       conv.run(in[0].as<float>(), out[0].as<float>(), {.bias = in.size() > 2 ? in[2].as<float>() : nullptr, .relu = relu});
@@ -154,7 +154,7 @@ Prepared prepare_op(const OpCall& call, const Conv2DInputGrad& op) {
     });
   }
   if (is_depthwise(op, kernel)) return prepare_depthwise(call, op);
-  if (takes_winograd(op, kernel)) {
+  if (takes_winograd(op, kernel, dx)) {
     return ready([conv = WinogradConv(winograd_input_grad_shape(op, dx, dy))](Inputs in, Outputs out) mutable {
       conv.set_kernel(in[1].as<float>(), true);
       conv.run(in[0].as<float>(), out[0].as<float>(), {});

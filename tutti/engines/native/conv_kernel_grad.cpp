@@ -130,7 +130,7 @@ Prepared prepare_op(const OpCall& call, const Conv2DKernelGrad& op) {
     });
   }
   if (is_depthwise(op, kernel)) return prepare_depthwise(call, op);
-  if (takes_winograd(op, kernel)) {
+  if (takes_winograd(op, kernel, dy)) {
     return ready([grad = WinogradKernelGrad(winograd_shape(op, x, dy))](Inputs in, Outputs out) mutable {
       grad.run(in[0].as<float>(), in[1].as<float>(), out[0].as<float>(), nullptr);
     });

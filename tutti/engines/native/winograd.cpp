@@ -1,6 +1,7 @@
 #include "tutti/engines/native/winograd.h"
 
 #include <cstdlib>
+#include <cstring>
 #include <string_view>
 
 #include "tutti/engines/native/isa/gemm.h"
@@ -11,6 +12,11 @@ namespace {
 
 // Channels below which the transforms cost more than the multiplications they save.
 constexpr std::int64_t kMinChannels = 16;
+// Tiles below which no register tile is filled, and the transformed kernel costs more than it saves.
+constexpr std::int64_t kMinTiles = 14;
+// Multiplications of the direct sum for one of Winograd's, where tiles hang over the edge of a small image: below this the
+// transforms eat what is saved.
+constexpr double kMinSaving = 1.5;
 
 WinogradLayout layout_of(std::int64_t channels) { return {gemm_isa().max_rows, whole_vectors(channels)}; }
 
@@ -21,10 +27,13 @@ bool winograd_allowed() {
   return !precision || precision != std::string_view("strict");
 }
 
-bool takes_winograd(const ConvAttributes& attributes, const Shape& kernel) {
-  return winograd_allowed() && kernel[0] == 3 && kernel[1] == 3 && attributes.strides == std::array{1, 1} &&
-         attributes.dilations == std::array{1, 1} && attributes.groups == 1 && kernel[2] >= kMinChannels &&
-         kernel[3] >= kMinChannels;
+bool takes_winograd(const ConvAttributes& attributes, const Shape& kernel, const Shape& y) {
+  const bool fits = kernel[0] == 3 && kernel[1] == 3 && attributes.strides == std::array{1, 1} &&
+                    attributes.dilations == std::array{1, 1} && attributes.groups == 1;
+  if (!fits || !winograd_allowed() || kernel[2] < kMinChannels || kernel[3] < kMinChannels) return false;
+  const std::int64_t tiles = y[0] * ceil_div(y[1], kWinogradOut) * ceil_div(y[2], kWinogradOut);
+  const auto direct = static_cast<double>(9 * y[0] * y[1] * y[2]);
+  return tiles >= kMinTiles && direct >= kMinSaving * static_cast<double>(kWinogradPoints * tiles);
 }
 
 WinogradShape winograd_shape(const ConvAttributes& attributes, const Shape& x, const Shape& y) {
@@ -54,8 +63,12 @@ WinogradConv::WinogradConv(const WinogradShape& shape)
 }
 
 void WinogradConv::set_kernel(const float* kernel, bool transposed) {
-  if (!transposed) return transform_kernel(kernel);
   const std::int64_t slice = shape_.c_in * shape_.c_out;
+  const bool is_first = seen_.elements() == 0;
+  if (is_first) seen_ = Tensor(Shape{9 * slice});
+  if (!is_first && std::memcmp(seen_.raw(), kernel, seen_.bytes()) == 0) return;
+  std::memcpy(seen_.raw(), kernel, seen_.bytes());
+  if (!transposed) return transform_kernel(kernel);
   if (turned_.elements() == 0) turned_ = Tensor(Shape{9 * slice});
   float* turned = turned_.data<float>().data();
   parallel_for(0, 9, ceil_div(kStreamGrain, slice), [&](std::int64_t begin, std::int64_t end) {

@@ -1,5 +1,5 @@
 // Convolutions of 3 x 3 windows at stride 1 by Winograd's algorithm F(4 x 4, 3 x 3): a quarter of the multiplications of the
-// direct sum, at the price of rounding errors some ten times as large (docs/performance.md has figures).
+// direct sum, at the price of rounding errors two to five times as large (docs/performance.md has figures).
 #pragma once
 
 #include <vector>
@@ -11,8 +11,9 @@ namespace tutti::native {
 
 // False: $TUTTI_NATIVE_PRECISION is "strict", and every convolution is a direct sum.
 bool winograd_allowed();
-// True if this convolution is better computed here than directly. kernel (k_h, k_w, c_in / groups, c_out)
-bool takes_winograd(const ConvAttributes& attributes, const Shape& kernel);
+// True if this convolution is better computed here than directly. kernel (k_h, k_w, c_in / groups, c_out); y (n, o_h, o_w, c):
+// its output, or dx of an input's gradient, or dy of a kernel's. Depends on nothing else, so the choice is always the same.
+bool takes_winograd(const ConvAttributes& attributes, const Shape& kernel, const Shape& y);
 
 // y(i, j) = sum over the window's cells (r, s) of x(i + r - top, j + s - left) * kernel(r, s), zeros outside x.
 struct WinogradShape {
@@ -48,6 +49,7 @@ struct WinogradPooling {
 class WinogradConv {
  public:
   explicit WinogradConv(const WinogradShape& shape);
+  // Costs next to nothing if it is the same as before, as it is from image to image of inference.
   // kernel (3, 3, c_in, c_out); or, if transposed, the kernel (3, 3, c_out, c_in) of the convolution whose gradient this is.
   void set_kernel(const float* kernel, bool transposed);
   void run(const float* x, float* y, const WinogradEpilogue& epilogue);
@@ -73,6 +75,7 @@ class WinogradConv {
   std::int64_t c_out_padded_;   // to whole vectors
   std::int64_t kernel_stride_;  // floats from one point of the kernel to the next
   Tensor kernel_;               // [point][panel][c_in][panel width]
+  Tensor seen_;                 // what kernel_ was made of
   Tensor turned_;               // (3, 3, c_in, c_out) of a transposed kernel
   Tensor zeros_;                // a pixel outside the image
 };

@@ -6,11 +6,14 @@
 namespace tutti::native {
 namespace {
 
-// Parts of the sum that threads may compute at once. Fixed, so that the order of summation is: results are the same on any
-// number of threads.
-constexpr std::int64_t kMaxParts = 16;
-// Tiles below which a part is not worth its share of the final sum.
-constexpr std::int64_t kPartTiles = 64;
+// Parts of the sum that threads may compute at once. They depend on the shape alone, so that the order of summation does too:
+// results are the same on any number of threads. A part is worth its share of the final sum if it has enough tiles, and there
+// are few of them where kernels are large.
+std::int64_t parts_of(const WinogradShape& shape) {
+  constexpr std::int64_t kFewest = 4, kMost = 16, kTiles = 64, kFloats = 1 << 20;
+  const std::int64_t most = std::clamp(kFloats / (9 * shape.c_in * shape.c_out), kFewest, kMost);
+  return std::clamp<std::int64_t>(shape.tiles() / kTiles, 1, most);
+}
 
 // Tiles whose products a register tile adds up before it goes to the next chunk.
 constexpr std::int64_t kChunk = 16;
@@ -33,7 +36,7 @@ WinogradKernelGrad::WinogradKernelGrad(const WinogradShape& shape)
       c_in_padded_(whole_vectors(shape.c_in)),
       c_out_padded_(whole_vectors(shape.c_out)),
       block_(winograd_block(kChunk, c_in_padded_ + c_out_padded_)),
-      parts_(std::clamp<std::int64_t>(shape.tiles() / kPartTiles, 1, kMaxParts)),
+      parts_(parts_of(shape)),
       partial_kernels_(Shape{parts_, 9 * shape.c_in * shape.c_out}),
       partial_biases_(Shape{parts_, c_out_padded_}),
       zeros_(Shape{std::max(c_in_padded_, c_out_padded_)}) {}
