@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "tutti/engines/native/fused_conv.h"
+#include "tutti/engines/native/fused_dense.h"
 #include "tutti/engines/native/winograd.h"
 #include "tutti/tensor/tensor.h"
 
@@ -31,6 +32,7 @@ class Fuser {
   void fuse_pooled(int conv, int relu, const Pooled& pooled);
   void fuse_kernel_grad(int node);
   void fuse_input_grad(int node);
+  void fuse_dense_update(int node);
 
   const Node& node(int index) const { return graph_.nodes()[static_cast<std::size_t>(index)]; }
   template <class AnyOp>
@@ -53,7 +55,8 @@ class Fuser {
     return std::ranges::all_of(readers(value), [&](int reader) { return reader > index; });
   }
   OpCall call_of(int index) const;
-  void add(std::vector<int> nodes, std::vector<ValueId> inputs, std::vector<ValueId> outputs, std::unique_ptr<Kernel> kernel);
+  void add(std::vector<int> nodes, std::vector<ValueId> inputs, std::vector<ValueId> outputs, std::unique_ptr<Kernel> kernel,
+           std::vector<int> in_place = {});
 
   const Graph& graph_;
   std::vector<std::vector<int>> readers_;                             // by value: nodes
@@ -77,6 +80,7 @@ std::vector<Fusion> Fuser::run() {
     if (op<Conv2D>(index)) fuse_convolution(index);
     if (op<Conv2DKernelGrad>(index)) fuse_kernel_grad(index);
     if (op<Conv2DInputGrad>(index)) fuse_input_grad(index);
+    if (op<MatMul>(index)) fuse_dense_update(index);
   }
   return std::move(fusions_);
 }
@@ -89,9 +93,9 @@ OpCall Fuser::call_of(int index) const {
 }
 
 void Fuser::add(std::vector<int> nodes, std::vector<ValueId> inputs, std::vector<ValueId> outputs,
-                std::unique_ptr<Kernel> kernel) {
+                std::unique_ptr<Kernel> kernel, std::vector<int> in_place) {
   std::ranges::sort(nodes);
-  fusions_.push_back({{std::move(nodes), std::move(inputs), std::move(outputs)}, std::move(kernel)});
+  fusions_.push_back({{std::move(nodes), std::move(inputs), std::move(outputs), std::move(in_place)}, std::move(kernel)});
 }
 
 void Fuser::fuse_convolution(int conv) {
@@ -196,6 +200,17 @@ void Fuser::fuse_input_grad(int index) {
   std::vector<ValueId> inputs = node(index).inputs;
   inputs.push_back(node(relu).inputs[1]);
   add({index, relu}, std::move(inputs), node(relu).outputs, make_gated_input_grad(call, grad));
+}
+
+void Fuser::fuse_dense_update(int index) {
+  const MatMul& product = *op<MatMul>(index);
+  const ValueId gradient = first_output(index);
+  const int update = sole_reader(gradient);
+  if (!product.transpose_a || product.transpose_b || node(index).inputs.size() > 2) return;
+  if (!op<AdamUpdate>(update) || node(update).inputs[1] != gradient || graph_.shape(node(index).inputs[0])[0] == 0) return;
+  const auto& adam = node(update).inputs;  // w, g, lr, step, m, v
+  add({index, update}, {node(index).inputs[0], node(index).inputs[1], adam[0], adam[2], adam[3], adam[4], adam[5]},
+      node(update).outputs, make_dense_adam(call_of(index), *op<AdamUpdate>(update)), {2, 5, 6});
 }
 
 }  // namespace
