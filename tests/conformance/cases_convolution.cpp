@@ -49,6 +49,14 @@ std::vector<ConvRow> conv_rows() {
       {"3x3_same_3to32_32x32", {1, 32, 32, 3}, {3, 3, 3, 32}, {.padding = kSame3}},
       {"3x3_valid_32to32", {2, 14, 14, 32}, {3, 3, 32, 32}, {}},
       {"3x3_same_32to64", {3, 9, 11, 32}, {3, 3, 32, 64}, {.padding = kSame3}},
+      // Several blocks and parts of tiles; tails of channels; images smaller than a tile; padding wider than the window's
+      // reach.
+      {"3x3_valid_33to47_many_tiles", {7, 23, 21, 33}, {3, 3, 33, 47}, {}},
+      {"3x3_same_16to16_batch1", {1, 15, 14, 16}, {3, 3, 16, 16}, {.padding = kSame3}},
+      {"3x3_same_20to100_image_3x3", {17, 3, 3, 20}, {3, 3, 20, 100}, {.padding = kSame3}},
+      {"3x3_same_20to100_image_1x2", {3, 1, 2, 20}, {3, 3, 20, 100}, {.padding = kSame3}},
+      {"3x3_24to16_padding_wider_than_kernel", {2, 4, 5, 24}, {3, 3, 24, 16}, {.padding = {4, 3, 3, 5}}},
+      {"3x3_same_16to31_dilated", {2, 9, 7, 16}, {3, 3, 16, 31}, {.dilations = {2, 2}, .padding = {2, 2, 2, 2}}},
       {"3x3_same_64to64_s2", {1, 12, 12, 64}, {3, 3, 64, 64}, {.strides = {2, 2}, .padding = kOddSame}},
       {"1x1_64to128", {2, 6, 6, 64}, {1, 1, 64, 128}, {}},
       {"7x7_s2_3to16", {1, 23, 22, 3}, {7, 7, 3, 16}, {.strides = {2, 2}, .padding = {3, 3, 2, 3}}},

@@ -130,6 +130,30 @@ ValueId cnn_forward(Builder& b, std::int64_t batch, bool training) {
   return b.dense("dense2", y, 10);
 }
 
+// What the native engine fuses, with channels that fill no vector and images that fill no tile: pooling with and without
+// dropout that leaves a row and a column out, convolutions without bias, a pooled value and a relu that others read, too.
+Network pooling_sgd(std::int64_t batch) {
+  Builder b(DType::kFloat32);
+  const ValueId x = b.input("x", b.draw.normal({batch, 19, 17, 17}));
+  const ValueId target = b.input("target", b.draw.one_hot({batch, 6}));
+  const auto relu = [&](ValueId value) { return b.activation(ActivationKind::kRelu, value); };
+  ValueId y = b.add(MaxPool2D{}, {relu(b.conv("conv1", x, {3, 3, 17, 19}, {.padding = kSame3}))});  // 9 x 8
+  y = relu(b.conv("conv2", y, {3, 3, 19, 33}, {.padding = kSame3}, false));
+  const ValueId skip = relu(b.conv("conv3", y, {3, 3, 33, 33}, {.padding = kSame3}));
+  y = b.add(MaxPool2D{}, {b.add(Binary{BinaryKind::kAdd}, {skip, y})});  // 4 x 4
+  y = relu(b.conv("conv4", y, {3, 3, 33, 18}, {.padding = kSame3}));
+  y = b.add(MaxPool2D{}, {y});  // 2 x 2
+  y = b.add(Dropout{0.5, 7, 1, b.shape(y)}, {y, b.step()});
+  y = b.add(Binary{BinaryKind::kMul}, {y, y});
+  y = relu(b.conv("conv5", y, {3, 3, 18, 16}, {.padding = kSame3}));
+  const ValueId pooled = b.add(MaxPool2D{{.padding = {0, 0, 1, 1}}}, {y});  // padded: 1 x 2
+  y = b.dense("dense", b.flatten(pooled), 6);
+  b.network.graph.output("prediction", y);
+  const ValueId loss = b.add(Loss{{.kind = LossKind::kCategoricalCrossEntropy, .from_logits = true}}, {y, target});
+  train_by_sgd(b, b.mean(loss), 0.05f, {.momentum = 0.9});
+  return std::move(b.network);
+}
+
 // Two blocks of conv, batch norm, relu, with a shortcut; global average pooling; moving statistics.
 Network resnet_sgd(std::int64_t batch) {
   Builder b(DType::kFloat32);
@@ -241,6 +265,7 @@ const std::vector<NetworkCase>& networks() {
       {"cnn_adam_batch3_float64", [] { return cnn_adam(3, DType::kFloat64); }},
       {"cnn_prediction_batch1", [] { return cnn_prediction(1); }, false},
       {"cnn_prediction_batch5", [] { return cnn_prediction(5); }, false},
+      {"pooling_sgd_batch15", [] { return pooling_sgd(15); }},
       {"resnet_sgd_batch6", [] { return resnet_sgd(6); }},
       {"unet_adam_batch3", [] { return unet_adam(3); }},
       {"mlp_adam_batch9", [] { return mlp_adam(9, DType::kFloat32); }},

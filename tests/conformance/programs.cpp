@@ -3,9 +3,12 @@
 
 #include <fmt/format.h>
 
+#include <cstring>
+
 #include "harness.h"
 #include "networks.h"
 #include "tutti/base/error.h"
+#include "tutti/base/parallel.h"
 #include "tutti/engines/reference/reference.h"
 
 namespace tutti::conformance {
@@ -174,6 +177,26 @@ void check_restart(Engine& engine) {
   expect_same_outputs(running.run(), first, network.graph, {1e-6});
 }
 
+// The native engine's sums are cut into parts that do not depend on the number of threads: results are the same, bit by bit.
+void check_thread_counts(Engine& engine, const NetworkCase& c) {
+  const Network network = c.make();
+  const int threads = num_threads();
+  std::vector<Tensor> expected;
+  for (const int count : {1, 1, 2, 3, 5}) {
+    set_num_threads(count);
+    Running running(engine, network);
+    running.write_variables();
+    std::vector<Tensor> results;
+    for (int step = 0; step < kSteps; ++step) results = running.run();
+    for (std::size_t i = 0; i < network.variables.size(); ++i)
+      results.push_back(running.program->read(static_cast<VariableId>(i)));
+    if (expected.empty()) expected = results;
+    for (std::size_t i = 0; i < results.size(); ++i)
+      EXPECT_EQ(std::memcmp(results[i].raw(), expected[i].raw(), expected[i].bytes()), 0) << count << " threads, result " << i;
+  }
+  set_num_threads(threads);
+}
+
 }  // namespace
 
 void register_program_tests() {
@@ -184,6 +207,10 @@ void register_program_tests() {
     };
     for (const NetworkCase& c : networks())
       register_test("Program", fmt::format("{}/{}", c.name, under_test.label), [engine, &c] { check_network(*engine, c); });
+    for (const NetworkCase& c : networks())
+      if (engine->name() == "native" && c.trains)
+        register_test("Program", fmt::format("{}_on_any_threads/{}", c.name, under_test.label),
+                      [engine, &c] { check_thread_counts(*engine, c); });
     add("new_variables_are_zero", check_zero_variables);
     add("sharing_variables", check_sharing);
     add("partial_fetches", check_partial_fetches);

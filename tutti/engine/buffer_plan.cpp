@@ -25,11 +25,34 @@ struct Storage {
 
 std::size_t aligned(std::size_t bytes) { return (bytes + Tensor::kAlignment - 1) / Tensor::kAlignment * Tensor::kAlignment; }
 
-bool is_alias(const Node& node) { return std::holds_alternative<op::Reshape>(node.op); }
+// What the planner knows of a node, or of fused nodes.
+struct Step {
+  std::vector<ValueId> inputs, outputs;
+  std::vector<int> in_place;  // by output: the input it may overwrite, or -1
+  bool is_alias = false;
+};
+
+// By node; nothing where a node is fused into a later one.
+std::vector<Step> steps_of(const Graph& graph, std::span<const FusedNodes> fusions) {
+  std::vector<Step> steps;
+  for (const Node& node : graph.nodes()) {
+    Step step{node.inputs, node.outputs, {}, std::holds_alternative<op::Reshape>(node.op)};
+    for (std::size_t output = 0; output < node.outputs.size(); ++output)
+      step.in_place.push_back(in_place_input(node.op, static_cast<int>(output)));
+    steps.push_back(std::move(step));
+  }
+  for (const FusedNodes& fused : fusions) {
+    for (const int node : fused.nodes) steps[static_cast<std::size_t>(node)] = {};
+    Step step{fused.inputs, fused.outputs, fused.in_place};
+    step.in_place.resize(fused.outputs.size(), -1);
+    steps[static_cast<std::size_t>(fused.nodes.back())] = std::move(step);
+  }
+  return steps;
+}
 
 class Planner {
  public:
-  explicit Planner(const Graph& graph);
+  Planner(const Graph& graph, std::span<const FusedNodes> fusions);
   BufferPlan plan();
 
  private:
@@ -51,14 +74,16 @@ class Planner {
   int new_storage(Storage storage);
 
   const Graph& graph_;
-  std::vector<bool> live_;       // by node
-  std::vector<int> last_read_;   // by value, its aliases included; end() if it is read after all nodes ran
-  std::vector<int> storage_of_;  // by value
+  const std::vector<Step> steps_;  // by node
+  std::vector<bool> live_;         // by node
+  std::vector<int> last_read_;     // by value, its aliases included; end() if it is read after all nodes ran
+  std::vector<int> storage_of_;    // by value
   std::vector<Storage> storages_;
 };
 
-Planner::Planner(const Graph& graph)
+Planner::Planner(const Graph& graph, std::span<const FusedNodes> fusions)
     : graph_(graph),
+      steps_(steps_of(graph, fusions)),
       live_(graph.nodes().size()),
       last_read_(graph.values().size(), kNever),
       storage_of_(graph.values().size(), -1) {}
@@ -71,7 +96,7 @@ BufferPlan Planner::plan() {
   for (int index = 0; index < end(); ++index) {
     if (!live_[static_cast<std::size_t>(index)]) continue;
     place_outputs(index);
-    if (!is_alias(graph_.nodes()[static_cast<std::size_t>(index)])) plan.nodes.push_back(index);
+    if (!steps_[static_cast<std::size_t>(index)].is_alias) plan.nodes.push_back(index);
   }
   place_copies(plan);
   plan.arena_bytes = pack_arena();
@@ -98,7 +123,7 @@ void Planner::find_live_nodes() {
   for (const NamedValue& output : graph_.outputs()) needed[static_cast<std::size_t>(output.value)] = true;
   for (const Update& update : graph_.updates()) needed[static_cast<std::size_t>(update.value)] = true;
   for (std::size_t index = graph_.nodes().size(); index-- > 0;) {
-    const Node& node = graph_.nodes()[index];
+    const Step& node = steps_[index];
     live_[index] = std::any_of(node.outputs.begin(), node.outputs.end(),
                                [&](ValueId output) { return needed[static_cast<std::size_t>(output)]; });
     if (!live_[index]) continue;
@@ -111,9 +136,9 @@ void Planner::find_last_reads() {
   for (const Update& update : graph_.updates()) last_read(update.value) = end();
   // Backwards, so that an alias knows its own last read before it passes it on.
   for (int index = end() - 1; index >= 0; --index) {
-    const Node& node = graph_.nodes()[static_cast<std::size_t>(index)];
+    const Step& node = steps_[static_cast<std::size_t>(index)];
     if (!live_[static_cast<std::size_t>(index)]) continue;
-    const int read = is_alias(node) ? last_read(node.outputs.front()) : index;
+    const int read = node.is_alias ? last_read(node.outputs.front()) : index;
     for (const ValueId input : node.inputs) last_read(input) = std::max(last_read(input), read);
   }
 }
@@ -131,8 +156,8 @@ void Planner::place_sources() {
 }
 
 void Planner::place_outputs(int index) {
-  const Node& node = graph_.nodes()[static_cast<std::size_t>(index)];
-  if (is_alias(node)) {
+  const Step& node = steps_[static_cast<std::size_t>(index)];
+  if (node.is_alias) {
     storage_of(node.outputs.front()) = storage_of(node.inputs.front());
     return;
   }
@@ -148,8 +173,8 @@ void Planner::place_outputs(int index) {
 }
 
 int Planner::storage_to_take_over(int index, int output) const {
-  const Node& node = graph_.nodes()[static_cast<std::size_t>(index)];
-  const int input = in_place_input(node.op, output);
+  const Step& node = steps_[static_cast<std::size_t>(index)];
+  const int input = node.in_place[static_cast<std::size_t>(output)];
   if (input < 0 || input >= static_cast<int>(node.inputs.size())) return -1;
   const int candidate = storage_of(node.inputs[static_cast<std::size_t>(input)]);
   for (int other = 0; other < static_cast<int>(node.inputs.size()); ++other)
@@ -214,6 +239,6 @@ std::size_t Planner::pack_arena() {
 
 }  // namespace
 
-BufferPlan plan_buffers(const Graph& graph) { return Planner(graph).plan(); }
+BufferPlan plan_buffers(const Graph& graph, std::span<const FusedNodes> fusions) { return Planner(graph, fusions).plan(); }
 
 }  // namespace tutti

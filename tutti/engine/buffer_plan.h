@@ -3,8 +3,10 @@
 #pragma once
 
 #include <cstddef>
+#include <span>
 #include <vector>
 
+#include "tutti/engine/fusion.h"
 #include "tutti/graph/graph.h"
 
 namespace tutti {
@@ -41,6 +43,7 @@ struct BufferPlan {
 // * An op that may run in place takes its input's buffer where that dies there; the producer of a variable's update takes the
 //   variable's own storage where nobody reads the old value later.
 // * Values whose lives do not overlap share bytes of one arena.
-BufferPlan plan_buffers(const Graph& graph);
+// * Fused nodes count as one, which runs in the place of the last of them.
+BufferPlan plan_buffers(const Graph& graph, std::span<const FusedNodes> fusions = {});
 
 }  // namespace tutti

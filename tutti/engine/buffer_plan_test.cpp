@@ -159,5 +159,36 @@ TEST(BufferPlan, AnotherVariablesUpdateDoesNotTakeOver) {
   EXPECT_EQ(plan.copies[0].variable, 1);
 }
 
+TEST(BufferPlan, FusedNodesCountAsOneInThePlaceOfTheLast) {
+  Graph graph;
+  const ValueId x = graph.input("x", f32({64}));
+  const ValueId inner = doubled(graph, x), between = doubled(graph, x), last = doubled(graph, inner);
+  graph.output("y", doubled(graph, last));
+  graph.output("z", doubled(graph, between));
+  const FusedNodes fused{{0, 2}, {x}, {last}};
+  const BufferPlan plan = plan_buffers(graph, std::span(&fused, 1));
+  EXPECT_THAT(plan.nodes, ElementsAre(1, 2, 3, 4));
+  EXPECT_EQ(at(plan, inner).place, Place::kNowhere);
+  EXPECT_EQ(at(plan, last).place, Place::kArena);
+  EXPECT_NE(at(plan, last).offset, at(plan, between).offset);
+}
+
+TEST(BufferPlan, FusedNodesMayOverwriteVariables) {
+  Graph graph;
+  const ValueId x = graph.input("x", f32({64})), w = graph.variable("w", f32({64}));
+  const ValueId gradient = doubled(graph, x);
+  const ValueId updated = graph.add1(Axpby{1, -0.1}, {w, gradient});
+  graph.update(w, updated);
+  const FusedNodes fused{{0, 1}, {x, w}, {updated}, {1}};
+  const BufferPlan plan = plan_buffers(graph, std::span(&fused, 1));
+  EXPECT_EQ(at(plan, updated).place, Place::kVariable);
+  EXPECT_THAT(plan.copies, IsEmpty());
+  FusedNodes elsewhere = fused;
+  elsewhere.in_place = {};
+  const BufferPlan copying = plan_buffers(graph, std::span(&elsewhere, 1));
+  EXPECT_EQ(at(copying, updated).place, Place::kArena);
+  EXPECT_EQ(copying.copies.size(), 1u);
+}
+
 }  // namespace
 }  // namespace tutti

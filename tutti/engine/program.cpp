@@ -10,6 +10,7 @@
 #include "tutti/base/log.h"
 #include "tutti/engine/buffer_plan.h"
 #include "tutti/engine/engine.h"
+#include "tutti/engine/fusion.h"
 
 namespace tutti {
 namespace {
@@ -51,7 +52,7 @@ void log_fallback_once(std::string_view engine, std::string_view op, std::string
 
 class OpByOpProgram final : public Program {
  public:
-  OpByOpProgram(Engine& engine, const Graph& graph, std::shared_ptr<VariableStore> store);
+  OpByOpProgram(Engine& engine, const Graph& graph, std::vector<Fusion> fusions, std::shared_ptr<VariableStore> store);
 
   void run(std::span<const Feed> feeds, std::span<const Fetch> fetches) override;
   Tensor read(VariableId variable) const override { return checked(variable).clone(); }
@@ -74,6 +75,8 @@ class OpByOpProgram final : public Program {
   };
 
   void prepare_step(Engine& engine, const Node& node);
+  // The next one, without its kernel.
+  Step make_step(std::span<const ValueId> inputs, std::span<const ValueId> outputs);
   std::unique_ptr<Kernel> prepare_kernel(Engine& engine, const OpCall& call);
   // Where a value is; null for one that is fed.
   std::byte* address(ValueId value);
@@ -97,35 +100,57 @@ class OpByOpProgram final : public Program {
   std::vector<std::string> fallbacks_;
 };
 
-OpByOpProgram::OpByOpProgram(Engine& engine, const Graph& graph, std::shared_ptr<VariableStore> store)
+std::vector<FusedNodes> fused_nodes(const std::vector<Fusion>& fusions) {
+  std::vector<FusedNodes> nodes;
+  for (const Fusion& fusion : fusions) nodes.push_back(fusion.fused);
+  return nodes;
+}
+
+OpByOpProgram::OpByOpProgram(Engine& engine, const Graph& graph, std::vector<Fusion> fusions,
+                             std::shared_ptr<VariableStore> store)
     : engine_(engine.name()),
       graph_(graph),
-      plan_(plan_buffers(graph_)),
+      plan_(plan_buffers(graph_, fused_nodes(fusions))),
       store_(std::move(store)),
       arena_(Shape{static_cast<std::int64_t>(plan_.arena_bytes)}, DType::kUInt8),
       fed_(graph_.values().size()) {
   for (const Variable& variable : graph_.variables())
     variables_.push_back(store_->get(engine_, variable.name, graph_.type(variable.value)));
-  for (const int node : plan_.nodes) prepare_step(engine, graph_.nodes()[static_cast<std::size_t>(node)]);
+  for (const int node : plan_.nodes) {
+    const auto fusion =
+        std::ranges::find_if(fusions, [&](const Fusion& candidate) { return candidate.fused.nodes.back() == node; });
+    if (fusion == fusions.end()) {
+      prepare_step(engine, graph_.nodes()[static_cast<std::size_t>(node)]);
+    } else {
+      Step step = make_step(fusion->fused.inputs, fusion->fused.outputs);
+      step.kernel = std::move(fusion->kernel);
+      steps_.push_back(std::move(step));
+    }
+  }
 }
 
 void OpByOpProgram::prepare_step(Engine& engine, const Node& node) {
   OpCall call{node.op, {}, {}};
+  for (const ValueId input : node.inputs) call.inputs.push_back(graph_.type(input));
+  for (const ValueId output : node.outputs) call.outputs.push_back(graph_.type(output));
+  Step step = make_step(node.inputs, node.outputs);
+  step.kernel = prepare_kernel(engine, call);
+  steps_.push_back(std::move(step));
+}
+
+OpByOpProgram::Step OpByOpProgram::make_step(std::span<const ValueId> inputs, std::span<const ValueId> outputs) {
   Step step;
-  for (const ValueId input : node.inputs) {
+  for (const ValueId input : inputs) {
     const TensorType& type = graph_.type(input);
-    call.inputs.push_back(type);
     const auto& location = plan_.values[static_cast<std::size_t>(input)];
     if (location.place == BufferPlan::Place::kFeed) fed_views_.push_back({steps_.size(), step.inputs.size(), location.index});
     step.inputs.push_back({address(input), type.dtype, &type.shape});
   }
-  for (const ValueId output : node.outputs) {
+  for (const ValueId output : outputs) {
     const TensorType& type = graph_.type(output);
-    call.outputs.push_back(type);
     step.outputs.push_back({address(output), type.dtype, &type.shape});
   }
-  step.kernel = prepare_kernel(engine, call);
-  steps_.push_back(std::move(step));
+  return step;
 }
 
 std::unique_ptr<Kernel> OpByOpProgram::prepare_kernel(Engine& engine, const OpCall& call) {
@@ -223,6 +248,10 @@ void OpByOpProgram::write(VariableId variable, const Tensor& value) {
 }  // namespace
 
 std::unique_ptr<Program> compile_op_by_op(Engine& engine, const Graph& graph, Program* sharing) {
+  return compile_fused(engine, graph, sharing, {});
+}
+
+std::unique_ptr<Program> compile_fused(Engine& engine, const Graph& graph, Program* sharing, std::vector<Fusion> fusions) {
   auto store = std::make_shared<VariableStore>();
   if (sharing) {
     const auto* program = dynamic_cast<const OpByOpProgram*>(sharing);
@@ -230,7 +259,7 @@ std::unique_ptr<Program> compile_op_by_op(Engine& engine, const Graph& graph, Pr
       fail(engine.name(), "variables can not be shared. Expected a program that the same engine compiled op by op.");
     store = program->store();
   }
-  return std::make_unique<OpByOpProgram>(engine, graph, std::move(store));
+  return std::make_unique<OpByOpProgram>(engine, graph, std::move(fusions), std::move(store));
 }
 
 std::unique_ptr<Program> Engine::compile(const Graph& graph, Program* sharing) {

@@ -1,5 +1,7 @@
 #include "tutti/tensor/tensor.h"
 
+#include <sys/mman.h>
+
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
@@ -11,11 +13,19 @@
 namespace tutti {
 namespace {
 
+// A large page of x86-64 and of most AArch64 kernels. Kernels of convolutions walk dozens of pages at once: more than the first
+// level of address translation remembers, unless pages are large.
+constexpr std::size_t kHugePage = std::size_t{1} << 21;
+
 std::shared_ptr<std::byte> allocate(std::size_t bytes) {
   const std::size_t rounded =
       std::max<std::size_t>(1, (bytes + Tensor::kAlignment - 1) / Tensor::kAlignment) * Tensor::kAlignment;
-  auto* memory = static_cast<std::byte*>(std::aligned_alloc(Tensor::kAlignment, rounded));
+  const bool huge = rounded >= kHugePage;
+  auto* memory = static_cast<std::byte*>(std::aligned_alloc(huge ? kHugePage : Tensor::kAlignment, rounded));
   if (!memory) throw std::bad_alloc();
+#ifdef MADV_HUGEPAGE
+  if (huge) ::madvise(memory, rounded / kHugePage * kHugePage, MADV_HUGEPAGE);  // a wish: nothing is lost if it is refused
+#endif
   return {memory, [](std::byte* pointer) { std::free(pointer); }};
 }
 

@@ -1,8 +1,10 @@
 // Conv2D and the gradient of its input: packed weights, then register tiles straight over the image rows, without im2col. The
 // 1 x 1 convolution is a matrix product.
+#include "tutti/engines/native/fused_conv.h"
 #include "tutti/engines/native/gemm.h"
 #include "tutti/engines/native/kernels.h"
 #include "tutti/engines/native/window_pass.h"
+#include "tutti/engines/native/winograd.h"
 
 namespace tutti::native {
 namespace {
@@ -29,9 +31,15 @@ void pack_kernel(const WindowPass& pass, const float* kernel, bool transposed, f
       });
 }
 
+// What a pass multiplies with, and what it does to the sums.
+struct Weights {
+  const float* packed;  // by pack_kernel()
+  const float* bias;    // by pad_bias(), or null
+  bool relu = false;
+};
+
 // Output rows [row, row + count) of one image; `src` is pass.source() of them, `dst` the image's first position.
-void sweep(const WindowPass& pass, const float* src, const float* packed, const float* bias, float* dst, std::int64_t row,
-           std::int64_t count) {
+void sweep(const WindowPass& pass, const float* src, const Weights& weights, float* dst, std::int64_t row, std::int64_t count) {
   const GemmIsa& isa = gemm_isa();
   const std::int64_t width = isa.panel_width(), panels = ceil_div(pass.group_out, width);
   const std::int64_t tiles = ceil_div(pass.columns, isa.max_rows);
@@ -41,16 +49,17 @@ void sweep(const WindowPass& pass, const float* src, const float* packed, const 
     const auto vectors = ceil_div(columns, isa.lanes) - 1;
     DotTile tile{.a_row_stride = pass.step_w * pass.src_c,
                  .b_row_stride = width,
-                 .bias = bias ? bias + item * width : nullptr,
+                 .bias = weights.bias ? weights.bias + item * width : nullptr,
                  .accumulate = false,
                  .c_row_stride = pass.dst_column,
-                 .columns = columns};
+                 .columns = columns,
+                 .relu = weights.relu};
     const std::int64_t dst_channel = group * pass.group_out + column;
     for (std::int64_t i = 0; i < count; ++i) {
       const TapRange inside = pass.taps_inside(row + i);
       tile.taps = pass.taps.data() + inside.first;
       tile.tap_count = inside.last - inside.first;
-      tile.b = packed + (item * pass.depth() + inside.depth) * width;
+      tile.b = weights.packed + (item * pass.depth() + inside.depth) * width;
       const float* line = src + i * pass.step_h * pass.pitch * pass.src_c + group * pass.group_in;
       float* dst_line = dst + (row + i) * pass.dst_row + dst_channel;
       for (std::int64_t t = 0; t < tiles; ++t) {
@@ -63,7 +72,7 @@ void sweep(const WindowPass& pass, const float* src, const float* packed, const 
   }
 }
 
-void run_pass(const WindowPass& pass, const float* src, const float* packed, const float* bias, float* dst) {
+void run_pass(const WindowPass& pass, const float* src, const Weights& weights, float* dst) {
   const std::int64_t block = rows_per_block(pass, num_threads()), blocks = ceil_div(pass.rows, block);
   const std::int64_t src_image = pass.src_h * pass.src_w * pass.src_c;
   parallel_for(0, pass.images * blocks, 1, [&](std::int64_t begin, std::int64_t end) {
@@ -71,7 +80,7 @@ void run_pass(const WindowPass& pass, const float* src, const float* packed, con
       const std::int64_t image = item / blocks;
       const auto [row, last] = share(pass.rows, item % blocks, blocks);
       const float* seen = pass.source(src + image * src_image, row, last - row);
-      sweep(pass, seen, packed, bias, dst + image * pass.dst_image + pass.dst_offset, row, last - row);
+      sweep(pass, seen, weights, dst + image * pass.dst_image + pass.dst_offset, row, last - row);
     }
   });
 }
@@ -86,6 +95,26 @@ void pad_bias(const WindowPass& pass, const float* bias, float* padded) {
   const std::int64_t width = gemm_isa().panel_width(), panels = ceil_div(pass.group_out, width);
   for (std::int64_t group = 0; group < pass.groups; ++group)
     std::copy_n(bias + group * pass.group_out, pass.group_out, padded + group * panels * width);
+}
+
+// A convolution that is no matrix product and not depthwise.
+Prepared prepare_window(const OpCall& call, const Conv2D& op, bool relu) {
+  const Shape &x = call.inputs[0].shape, &kernel = call.inputs[1].shape, &y = call.outputs[0].shape;
+  if (takes_winograd(op, kernel, y)) {
+    return ready([conv = WinogradConv(winograd_shape(op, x, y)), relu](Inputs in, Outputs out) mutable {
+      conv.set_kernel(in[1].as<float>(), false);
+      conv.run(in[0].as<float>(), out[0].as<float>(), {.bias = in.size() > 2 ? in[2].as<float>() : nullptr, .relu = relu});
+    });
+  }
+  WindowPass pass = conv_pass(op, x, kernel, y);
+  Tensor packed(Shape{packed_floats(pass)});
+  Tensor bias(Shape{call.inputs.size() > 2 ? packed_floats(pass) / pass.depth() : 0});
+  return ready([pass, packed, bias, relu](Inputs in, Outputs out) mutable {
+    float* weights = packed.data<float>().data();
+    pack_kernel(pass, in[1].as<float>(), false, weights);
+    if (in.size() > 2) pad_bias(pass, in[2].as<float>(), bias.data<float>().data());
+    run_pass(pass, in[0].as<float>(), {weights, in.size() > 2 ? bias.data<float>().data() : nullptr, relu}, out[0].as<float>());
+  });
 }
 
 }  // namespace
@@ -106,15 +135,13 @@ Prepared prepare_op(const OpCall& call, const Conv2D& op) {
     });
   }
   if (is_depthwise(op, kernel)) return prepare_depthwise(call, op);
-  WindowPass pass = conv_pass(op, x, kernel, y);
-  Tensor packed(Shape{packed_floats(pass)});
-  Tensor bias(Shape{call.inputs.size() > 2 ? packed_floats(pass) / pass.depth() : 0});
-  return ready([pass, packed, bias](Inputs in, Outputs out) mutable {
-    float* weights = packed.data<float>().data();
-    pack_kernel(pass, in[1].as<float>(), false, weights);
-    if (in.size() > 2) pad_bias(pass, in[2].as<float>(), bias.data<float>().data());
-    run_pass(pass, in[0].as<float>(), weights, in.size() > 2 ? bias.data<float>().data() : nullptr, out[0].as<float>());
-  });
+  return prepare_window(call, op, false);
+}
+
+Prepared prepare_conv_relu(const OpCall& call, const Conv2D& op) {
+  const Shape& kernel = call.inputs[1].shape;
+  if (is_pointwise(op, kernel) || is_depthwise(op, kernel)) return refuse("a matrix product and depthwise have no relu");
+  return prepare_window(call, op, true);
 }
 
 Prepared prepare_op(const OpCall& call, const Conv2DInputGrad& op) {
@@ -127,6 +154,12 @@ Prepared prepare_op(const OpCall& call, const Conv2DInputGrad& op) {
     });
   }
   if (is_depthwise(op, kernel)) return prepare_depthwise(call, op);
+  if (takes_winograd(op, kernel, dx)) {
+    return ready([conv = WinogradConv(winograd_input_grad_shape(op, dx, dy))](Inputs in, Outputs out) mutable {
+      conv.set_kernel(in[1].as<float>(), true);
+      conv.run(in[0].as<float>(), out[0].as<float>(), {});
+    });
+  }
   struct Phase {
     WindowPass pass;
     Tensor packed;
@@ -140,7 +173,7 @@ Prepared prepare_op(const OpCall& call, const Conv2DInputGrad& op) {
     for (Phase& phase : phases) {
       float* weights = phase.packed.data<float>().data();
       pack_kernel(phase.pass, in[1].as<float>(), true, weights);
-      run_pass(phase.pass, in[0].as<float>(), weights, nullptr, out[0].as<float>());
+      run_pass(phase.pass, in[0].as<float>(), {weights, nullptr}, out[0].as<float>());
     }
   });
 }

@@ -1,9 +1,11 @@
 // The gradient of a convolution's kernel: for each cell of the window the sum of outer products of input and output gradient,
-// in register tiles over blocks of image rows that stay in cache. Threads share the images and add up their parts at the end.
+// in register tiles over blocks of image rows that stay in cache. The images are cut into parts that threads share, and whose
+// sums are added up at the end; there are as many on any number of threads, so that the order of summation is always the same.
 #include "tutti/engines/native/gemm.h"
 #include "tutti/engines/native/isa/elementwise.h"
 #include "tutti/engines/native/kernels.h"
 #include "tutti/engines/native/window_pass.h"
+#include "tutti/engines/native/winograd.h"
 
 namespace tutti::native {
 namespace {
@@ -59,34 +61,37 @@ std::int64_t block_rows(const WindowPass& pass) {
   return std::clamp<std::int64_t>(kFloats / std::max<std::int64_t>(1, line), std::min<std::int64_t>(4, pass.rows), pass.rows);
 }
 
+// Parts of the sum: enough for many threads where the kernel is small; few where adding up large ones would cost more than it
+// gains.
+std::int64_t parts_of(std::int64_t items, std::int64_t size) {
+  constexpr std::int64_t kFewest = 4, kMost = 16, kFloats = 1 << 20;
+  return std::min(items, std::clamp(kFloats / size, kFewest, kMost));
+}
+
 class KernelGrad {
  public:
-  KernelGrad(WindowPass pass, std::int64_t parts) : pass_(std::move(pass)), block_(block_rows(pass_)) {
+  explicit KernelGrad(WindowPass pass) : pass_(std::move(pass)), block_(block_rows(pass_)) {
     blocks_ = ceil_div(pass_.rows, block_);
     size_ = pass_.depth() * pass_.groups * pass_.group_out;
-    resize(parts);
+    parts_ = parts_of(pass_.images * blocks_, size_);
+    partials_ = Tensor(Shape{(parts_ - 1) * size_});
   }
 
   void operator()(Inputs in, Outputs out) {
-    const std::int64_t items = pass_.images * blocks_, parts = std::min<std::int64_t>(num_threads(), items);
-    if (parts != parts_) resize(parts);
+    const std::int64_t items = pass_.images * blocks_;
     float* dkernel = out[0].as<float>();
     const auto add = elementwise_isa().binary[static_cast<std::size_t>(BinaryKind::kAdd)];
-    parallel_for(0, parts, 1, [&](std::int64_t begin, std::int64_t end) {
+    parallel_for(0, parts_, 1, [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t part = begin; part < end; ++part)
-        add_items(in, share(items, part, parts), part == 0 ? dkernel : partial(part));
+        add_items(in, share(items, part, parts_), part == 0 ? dkernel : partial(part));
     });
-    parallel_for(0, parts > 1 ? size_ : 0, kStreamGrain, [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t part = 1; part < parts; ++part)
+    parallel_for(0, parts_ > 1 ? size_ : 0, kStreamGrain, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t part = 1; part < parts_; ++part)
         add(dkernel + begin, partial(part) + begin, dkernel + begin, end - begin);
     });
   }
 
  private:
-  void resize(std::int64_t parts) {
-    parts_ = parts;
-    partials_ = Tensor(Shape{std::max<std::int64_t>(0, parts - 1) * size_});
-  }
   float* partial(std::int64_t part) { return partials_.data<float>().data() + (part - 1) * size_; }
 
   void add_items(Inputs in, std::pair<std::int64_t, std::int64_t> items, float* dkernel) {
@@ -109,7 +114,7 @@ class KernelGrad {
   }
 
   WindowPass pass_;
-  std::int64_t block_, blocks_, size_, parts_ = 0;
+  std::int64_t block_, blocks_, size_, parts_;
   Tensor partials_;
 };
 
@@ -125,7 +130,12 @@ Prepared prepare_op(const OpCall& call, const Conv2DKernelGrad& op) {
     });
   }
   if (is_depthwise(op, kernel)) return prepare_depthwise(call, op);
-  return ready(KernelGrad(conv_pass(op, x, kernel, dy), num_threads()));
+  if (takes_winograd(op, kernel, dy)) {
+    return ready([grad = WinogradKernelGrad(winograd_shape(op, x, dy))](Inputs in, Outputs out) mutable {
+      grad.run(in[0].as<float>(), in[1].as<float>(), out[0].as<float>(), nullptr);
+    });
+  }
+  return ready(KernelGrad(conv_pass(op, x, kernel, dy)));
 }
 
 }  // namespace tutti::native

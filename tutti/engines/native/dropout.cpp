@@ -1,4 +1,5 @@
 #include "tutti/engines/native/broadcast.h"
+#include "tutti/engines/native/fused_conv.h"
 #include "tutti/engines/native/isa/elementwise.h"
 #include "tutti/engines/native/isa/philox.h"
 
@@ -7,6 +8,18 @@ namespace {
 
 // Blocks of random words made at a time: 4 KiB of them stay in the L1 cache until they are compared.
 constexpr std::int64_t kBlocks = 256;
+
+// y = x * scale where the mask, broadcast over x, is set, else 0.
+void apply_mask(const BroadcastWalk& walk, const float* x, const std::uint8_t* mask, float scale, float* y) {
+  const ElementwiseIsa& isa = elementwise_isa();
+  walk.run([&](std::int64_t at_x, std::int64_t at_mask, std::int64_t at_y, std::int64_t count) {
+    if (walk.step_b() == 1) return isa.mask(x + at_x, mask + at_mask, scale, y + at_y, count);
+    if (mask[at_mask]) return isa.affine(x + at_x, scale, 0, y + at_y, count);
+    std::fill_n(y + at_y, count, 0.0f);
+  });
+}
+
+}  // namespace
 
 void draw_mask(const Dropout& op, std::int64_t step, std::int64_t count, std::uint8_t* mask) {
   const PhiloxFunction philox = philox_function();
@@ -25,18 +38,6 @@ void draw_mask(const Dropout& op, std::int64_t step, std::int64_t count, std::ui
     }
   });
 }
-
-// y = x * scale where the mask, broadcast over x, is set, else 0.
-void apply_mask(const BroadcastWalk& walk, const float* x, const std::uint8_t* mask, float scale, float* y) {
-  const ElementwiseIsa& isa = elementwise_isa();
-  walk.run([&](std::int64_t at_x, std::int64_t at_mask, std::int64_t at_y, std::int64_t count) {
-    if (walk.step_b() == 1) return isa.mask(x + at_x, mask + at_mask, scale, y + at_y, count);
-    if (mask[at_mask]) return isa.affine(x + at_x, scale, 0, y + at_y, count);
-    std::fill_n(y + at_y, count, 0.0f);
-  });
-}
-
-}  // namespace
 
 Prepared prepare_op(const OpCall& call, const Dropout& op) {
   const Shape& x = call.inputs[0].shape;

@@ -43,11 +43,15 @@ std::int64_t copy_a(const GemmCall& call, const Block& block, float* copy) {
   return stride;
 }
 
+// True if the tiles may read whole panels of B where they are: with one tile of rows there is nothing to gain from packing.
+bool reads_b_directly(const GemmCall& call) { return !call.transpose_b && call.m <= gemm_isa().max_rows; }
+
 void pack_b(const GemmCall& call, const Block& block, float* panels) {
   const std::int64_t width = gemm_isa().panel_width();
   const std::int64_t k_step = call.transpose_b ? 1 : call.ldb;
   const std::int64_t column_step = call.transpose_b ? call.ldb : 1;
-  for (std::int64_t j = 0; j < block.columns; j += width) {
+  const std::int64_t first = reads_b_directly(call) ? block.columns / width * width : 0;
+  for (std::int64_t j = first; j < block.columns; j += width) {
     const float* source = call.b + block.k * k_step + (block.column + j) * column_step;
     pack_panel(source, call.ldb, call.transpose_b, block.depth, std::min(width, block.columns - j), panels + j * block.depth,
                width);
@@ -62,7 +66,9 @@ void multiply_block(const GemmCall& call, const Block& block, const float* a, st
   for (std::int64_t j = 0; j < block.columns; j += width) {
     const std::int64_t columns = std::min(width, block.columns - j);
     const auto vectors = ceil_div(columns, isa.lanes) - 1;
-    const float* panel = panels + j * block.depth;
+    const bool direct = columns == width && reads_b_directly(call);
+    const float* panel = direct ? call.b + block.k * call.ldb + block.column + j : panels + j * block.depth;
+    const std::int64_t pitch = direct ? call.ldb : width;
     // A whole line of bias is read: the edge gets a copy.
     alignas(64) float bias_line[64] = {};
     const float* bias = call.bias ? call.bias + block.column + j : nullptr;
@@ -79,7 +85,7 @@ void multiply_block(const GemmCall& call, const Block& block, const float* a, st
                                               .a_k_stride = a_stride,
                                               .b = panel,
                                               .b_line_stride = 0,
-                                              .b_k_stride = width,
+                                              .b_k_stride = pitch,
                                               .lines = 1,
                                               .length = block.depth,
                                               .bias = bias,
@@ -93,7 +99,7 @@ void multiply_block(const GemmCall& call, const Block& block, const float* a, st
                                             .taps = &whole,
                                             .tap_count = 1,
                                             .b = panel,
-                                            .b_row_stride = width,
+                                            .b_row_stride = pitch,
                                             .bias = bias,
                                             .accumulate = block.k > 0,
                                             .c = c,
@@ -169,13 +175,10 @@ void multiply_transposed(const GemmCall& call) {
 
 void pack_panel(const float* b, std::int64_t ldb, bool transposed, std::int64_t depth, std::int64_t columns, float* panel,
                 std::int64_t pitch) {
-  if (transposed) {
-    gemm_isa().transpose(b, ldb, columns, depth, panel, pitch);
-  } else {
-    for (std::int64_t k = 0; k < depth; ++k) std::copy_n(b + k * ldb, columns, panel + k * pitch);
-  }
-  if (columns < pitch)
-    for (std::int64_t k = 0; k < depth; ++k) std::fill(panel + k * pitch + columns, panel + (k + 1) * pitch, 0.0f);
+  if (!transposed) return gemm_isa().copy_rows(b, ldb, depth, columns, panel, pitch);
+  gemm_isa().transpose(b, ldb, columns, depth, panel, pitch);
+  if (columns == pitch) return;
+  for (std::int64_t k = 0; k < depth; ++k) std::fill(panel + k * pitch + columns, panel + (k + 1) * pitch, 0.0f);
 }
 
 void gemm(const GemmCall& call) {
@@ -196,6 +199,8 @@ void gemm(const GemmCall& call) {
     }
   });
 }
+
+void gemm_on_this_thread(const GemmCall& call) { multiply_range(call, 0, call.m, 0, call.n); }
 
 Prepared prepare_op(const OpCall& call, const MatMul& op) {
   const Shape& a = call.inputs[0].shape;

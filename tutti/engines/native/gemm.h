@@ -20,6 +20,8 @@ struct GemmCall {
 };
 
 void gemm(const GemmCall& call);
+// The same on the calling thread alone.
+void gemm_on_this_thread(const GemmCall& call);
 
 // Columns [first, first + columns) of a panel of B: `depth` rows of `pitch` floats, zeros right of the columns.
 // B (k, n) with row stride ldb; b points to its first wanted element.

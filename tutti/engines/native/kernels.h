@@ -59,7 +59,7 @@ inline std::int64_t rows_of(const Shape& shape) {
 
 // Memory of this thread, 64-byte aligned, that survives from run to run so that a training step allocates nothing. A slot is
 // valid until the thread asks for the same one again.
-enum class Scratch { kImage, kPanels, kRows, kCount };
+enum class Scratch { kImage, kPanels, kRows, kTransformed, kTransformedGrad, kProducts, kCount };
 float* thread_scratch(Scratch slot, std::int64_t floats);
 
 // A 1 x 1 convolution that is a plain matrix product.

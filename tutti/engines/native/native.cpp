@@ -2,6 +2,7 @@
 
 #include <type_traits>
 
+#include "tutti/engines/native/fuse.h"
 #include "tutti/engines/native/kernels.h"
 
 namespace tutti {
@@ -26,6 +27,10 @@ class NativeEngine final : public Engine {
           return prepare_op(call, op);
         },
         call.op);
+  }
+
+  std::unique_ptr<Program> compile(const Graph& graph, Program* sharing) override {
+    return compile_fused(*this, graph, sharing, find_fusions(graph));
   }
 };
 

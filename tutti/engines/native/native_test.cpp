@@ -115,6 +115,7 @@ const std::vector<ConvCase>& conv_cases() {
   static const std::vector<ConvCase> cases{
       {{2, 8, 8, 3}, {3, 3, 3, 32}, {.padding = {1, 1, 1, 1}}},
       {{2, 9, 7, 32}, {3, 3, 32, 64}, {}},
+      {{5, 14, 13, 18}, {3, 3, 18, 35}, {.padding = {1, 1, 1, 1}}},
       {{1, 33, 35, 5}, {3, 3, 5, 17}, {.padding = {1, 1, 1, 1}}},
       {{3, 7, 9, 6}, {3, 2, 6, 5}, {.strides = {2, 2}, .padding = {0, 1, 1, 0}}},
       {{2, 11, 12, 4}, {5, 3, 4, 40}, {.strides = {2, 3}, .padding = {2, 2, 1, 1}}},
@@ -140,21 +141,38 @@ Shape output_shape(const ConvCase& c) {
   return infer_types(Conv2D{c.attributes}, types)[0].shape;
 }
 
+// Calls body(tolerance) with direct sums alone, then with Winograd's algorithm allowed: its errors, some ten times as large,
+// are small beside a typical element, but not beside one near 0.
+template <class Body>
+void at_both_precisions(const Body& body) {
+  setenv("TUTTI_NATIVE_PRECISION", "strict", 1);
+  body(Tolerance{});
+  unsetenv("TUTTI_NATIVE_PRECISION");
+  body(Tolerance{1e-5, 5e-5});
+}
+
 TEST_P(NativeTest, Conv2D) {
-  for (const ConvCase& c : conv_cases()) {
-    check(Conv2D{c.attributes}, {random_tensor(c.x, 1), random_tensor(c.kernel, 2)});
-    check(Conv2D{c.attributes}, {random_tensor(c.x, 1), random_tensor(c.kernel, 2), random_tensor({c.kernel[3]}, 3)});
-  }
+  at_both_precisions([](Tolerance tolerance) {
+    for (const ConvCase& c : conv_cases()) {
+      check(Conv2D{c.attributes}, {random_tensor(c.x, 1), random_tensor(c.kernel, 2)}, tolerance);
+      check(Conv2D{c.attributes}, {random_tensor(c.x, 1), random_tensor(c.kernel, 2), random_tensor({c.kernel[3]}, 3)},
+            tolerance);
+    }
+  });
 }
 
 TEST_P(NativeTest, Conv2DInputGrad) {
-  for (const ConvCase& c : conv_cases())
-    check(Conv2DInputGrad{c.attributes, c.x}, {random_tensor(output_shape(c), 1), random_tensor(c.kernel, 2)});
+  at_both_precisions([](Tolerance tolerance) {
+    for (const ConvCase& c : conv_cases())
+      check(Conv2DInputGrad{c.attributes, c.x}, {random_tensor(output_shape(c), 1), random_tensor(c.kernel, 2)}, tolerance);
+  });
 }
 
 TEST_P(NativeTest, Conv2DKernelGrad) {
-  for (const ConvCase& c : conv_cases())
-    check(Conv2DKernelGrad{c.attributes, c.kernel}, {random_tensor(c.x, 1), random_tensor(output_shape(c), 2)}, {1e-5, 5e-5});
+  at_both_precisions([](Tolerance) {
+    for (const ConvCase& c : conv_cases())
+      check(Conv2DKernelGrad{c.attributes, c.kernel}, {random_tensor(c.x, 1), random_tensor(output_shape(c), 2)}, {1e-5, 5e-5});
+  });
 }
 
 TEST_P(NativeTest, MatMul) {

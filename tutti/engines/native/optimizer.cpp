@@ -3,6 +3,7 @@
 
 #include <cmath>
 
+#include "tutti/engines/native/fused_dense.h"
 #include "tutti/engines/native/kernels.h"
 
 namespace tutti::native {
@@ -25,6 +26,17 @@ float keep_of(Inputs in, double weight_decay) { return static_cast<float>(1 - le
 
 }  // namespace
 
+AdamStep adam_step(const AdamUpdate& op, double lr, std::int64_t step) {
+  const auto t = static_cast<double>(step + 1);
+  return {.rate = static_cast<float>(lr * std::sqrt(1 - std::pow(op.beta_2, t)) / (1 - std::pow(op.beta_1, t))),
+          .beta_1 = static_cast<float>(op.beta_1),
+          .beta_2 = static_cast<float>(op.beta_2),
+          .one_minus_beta_1 = static_cast<float>(1 - op.beta_1),
+          .one_minus_beta_2 = static_cast<float>(1 - op.beta_2),
+          .epsilon = static_cast<float>(op.epsilon),
+          .keep = static_cast<float>(1 - lr * op.weight_decay)};
+}
+
 Prepared prepare_op(const OpCall& call, const SgdUpdate& op) {
   const std::int64_t count = call.outputs[0].shape.elements();
   return ready([op, count](Inputs in, Outputs out) {
@@ -42,15 +54,7 @@ Prepared prepare_op(const OpCall& call, const SgdUpdate& op) {
 Prepared prepare_op(const OpCall& call, const AdamUpdate& op) {
   const std::int64_t count = call.outputs[0].shape.elements();
   return ready([op, count](Inputs in, Outputs out) {
-    const double t = update_number(in[3]);
-    const double rate = learning_rate(in) * std::sqrt(1 - std::pow(op.beta_2, t)) / (1 - std::pow(op.beta_1, t));
-    const AdamStep step{.rate = static_cast<float>(rate),
-                        .beta_1 = static_cast<float>(op.beta_1),
-                        .beta_2 = static_cast<float>(op.beta_2),
-                        .one_minus_beta_1 = static_cast<float>(1 - op.beta_1),
-                        .one_minus_beta_2 = static_cast<float>(1 - op.beta_2),
-                        .epsilon = static_cast<float>(op.epsilon),
-                        .keep = keep_of(in, op.weight_decay)};
+    const AdamStep step = adam_step(op, *in[2].as<float>(), *in[3].as<std::int64_t>());
     stream(count, [&](std::int64_t begin, std::int64_t end) {
       optimizer_isa().adam(step, slot(in, 0, out, 0, begin), in[1].as<float>() + begin, slot(in, 4, out, 1, begin),
                            slot(in, 5, out, 2, begin), end - begin);

@@ -5,8 +5,11 @@ namespace tutti::native {
 
 float* thread_scratch(Scratch slot, std::int64_t floats) {
   thread_local Tensor slots[static_cast<std::size_t>(Scratch::kCount)];
+  // Transformed tiles are written to dozens of pages at once: a whole huge page, so that it is one.
+  const bool transformed = slot == Scratch::kTransformed || slot == Scratch::kTransformedGrad || slot == Scratch::kProducts;
+  const std::int64_t least = transformed ? (std::int64_t{1} << 21) / static_cast<std::int64_t>(sizeof(float)) : 0;
   Tensor& tensor = slots[static_cast<std::size_t>(slot)];
-  if (tensor.elements() < floats) tensor = Tensor(Shape{floats});
+  if (tensor.elements() < floats) tensor = Tensor(Shape{std::max(floats, least)});
   return tensor.data<float>().data();
 }
 

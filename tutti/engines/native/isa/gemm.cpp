@@ -2,6 +2,7 @@
 
 #include "tutti/engines/native/isa/targets.h"
 
+#include <algorithm>
 #include <utility>
 
 #undef HWY_TARGET_INCLUDE
@@ -82,6 +83,15 @@ struct Tile {
     });
   }
 
+  HWY_INLINE void clip_at_zero() {
+    unroll<Rows>([&](auto r) TUTTI_INLINE_LAMBDA {
+      unroll<Vectors>([&](auto j) TUTTI_INLINE_LAMBDA {
+        // NaN stays NaN.
+        v[r][j] = hn::IfThenZeroElse(hn::Lt(v[r][j], hn::Zero(D())), v[r][j]);
+      });
+    });
+  }
+
   // += (element r of A at a(r)) x (the vectors at b)
   template <class Address>
   HWY_INLINE void add_product(Address a, const float* HWY_RESTRICT b) {
@@ -109,6 +119,7 @@ void dot_tile(const DotTile& t) {
     for (const float* end = a + t.taps[tap].length; a != end; ++a, b += b_stride)
       acc.add_product([&](auto r) TUTTI_INLINE_LAMBDA { return a + r * stride; }, b);
   }
+  if (t.relu) acc.clip_at_zero();
   acc.store(t.c, t.c_row_stride, t.columns);
 }
 
@@ -167,6 +178,22 @@ void transpose(const float* src, std::ptrdiff_t src_stride, std::ptrdiff_t rows,
     for (std::ptrdiff_t i = i0; i < rows; ++i) dst[j * dst_stride + i] = src[i * src_stride + j];
 }
 
+void copy_rows(const float* src, std::ptrdiff_t src_stride, std::ptrdiff_t rows, std::ptrdiff_t columns, float* dst,
+               std::ptrdiff_t dst_stride) {
+  const D d;
+  if (columns == 2 * kLanes && dst_stride == 2 * kLanes) {  // a whole panel: not worth a call of memcpy a row
+    for (std::ptrdiff_t i = 0; i < rows; ++i, src += src_stride, dst += dst_stride) {
+      hn::StoreU(hn::LoadU(d, src), d, dst);
+      hn::StoreU(hn::LoadU(d, src + kLanes), d, dst + kLanes);
+    }
+    return;
+  }
+  for (std::ptrdiff_t i = 0; i < rows; ++i, src += src_stride, dst += dst_stride) {
+    std::copy_n(src, columns, dst);
+    std::fill(dst + columns, dst + dst_stride, 0.0f);
+  }
+}
+
 template <int Rows>
 void fill_tables(GemmIsa& isa) {
   isa.dot[0][Rows - 1] = dot_tile<Rows, 1>;
@@ -180,6 +207,7 @@ GemmIsa make_gemm_isa() {
   GemmIsa isa{};
   isa.lanes = kLanes;
   isa.max_rows = kRows;
+  isa.copy_rows = copy_rows;
   isa.transpose = transpose;
   fill_tables<kRows>(isa);
   return isa;

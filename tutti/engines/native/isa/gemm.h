@@ -26,6 +26,7 @@ struct DotTile {
   float* c;
   std::ptrdiff_t c_row_stride;
   std::ptrdiff_t columns;  // to store, at most vectors * lanes
+  bool relu = false;       // store max(C, 0)
 };
 
 // C (rows, columns) = init + sum over lines l, k < length of A[l * a_line_stride + k * a_k_stride + row] * B[l * b_line_stride
@@ -53,6 +54,9 @@ struct GemmIsa {
   // [vectors - 1][rows - 1]; null above max_rows
   DotTileFunction dot[kMaxVectors][kMaxRows];
   OuterTileFunction outer[kMaxVectors][kMaxRows];
+  // dst[i * dst_stride + j] = src[i * src_stride + j] for i < rows, j < columns; zeros for columns <= j < dst_stride.
+  void (*copy_rows)(const float* src, std::ptrdiff_t src_stride, std::ptrdiff_t rows, std::ptrdiff_t columns, float* dst,
+                    std::ptrdiff_t dst_stride);
   // dst[j * dst_stride + i] = src[i * src_stride + j] for i < rows, j < columns.
   void (*transpose)(const float* src, std::ptrdiff_t src_stride, std::ptrdiff_t rows, std::ptrdiff_t columns, float* dst,
                     std::ptrdiff_t dst_stride);

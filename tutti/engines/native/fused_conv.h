@@ -1,0 +1,36 @@
+// Kernels for a convolution together with what stands around it in a network. Float32 only.
+#pragma once
+
+#include <memory>
+
+#include "tutti/engines/native/kernels.h"
+
+namespace tutti::native {
+
+// conv.cpp: relu(conv(x) + bias).   in: x, kernel, [bias]   out: y.   A refusal where the convolution has no such epilogue.
+Prepared prepare_conv_relu(const OpCall& call, const Conv2D& op);
+
+// What the pooling of the forward pass leaves for its gradient: a byte for each pooled value, see isa/winograd.h.
+using PoolCodes = std::shared_ptr<Tensor>;
+
+struct ConvPooling {
+  const Dropout* dropout = nullptr;  // null: none
+  PoolCodes codes;                   // null: no gradient and no dropout
+};
+// dropout(max_pool(relu(conv(x) + bias))), windows of 2 x 2 at stride 2; by Winograd's algorithm.
+// in: x, kernel, [bias], [step if dropout]   out: y
+std::unique_ptr<Kernel> make_conv_pool(const OpCall& conv, const Conv2D& op, const ConvPooling& pooling);
+// Its gradient up to the sum before relu.   in: dy of the pooled values   out: dy of the convolution (n, o_h, o_w, c_out)
+std::unique_ptr<Kernel> make_unpool(const Shape& pooled, const Shape& dy, float scale, PoolCodes codes);
+
+// in: dy, kernel, y of a relu   out: dx where y > 0, else 0. By Winograd's algorithm.
+std::unique_ptr<Kernel> make_gated_input_grad(const OpCall& call, const Conv2DInputGrad& op);
+// The gradients of kernel and bias.   in: x, dy   out: dkernel, [dbias]. By Winograd's algorithm. Rows and columns of dy beyond
+// `rows` and `columns` are zero.
+std::unique_ptr<Kernel> make_kernel_and_bias_grad(const OpCall& call, const Conv2DKernelGrad& op, std::int64_t rows,
+                                                  std::int64_t columns);
+
+// dropout.cpp: the first `count` elements of the mask of a step.
+void draw_mask(const Dropout& op, std::int64_t step, std::int64_t count, std::uint8_t* mask);
+
+}  // namespace tutti::native

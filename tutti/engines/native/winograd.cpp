@@ -1,0 +1,209 @@
+#include "tutti/engines/native/winograd.h"
+
+#include <cstdlib>
+#include <cstring>
+#include <string_view>
+
+#include "tutti/engines/native/isa/gemm.h"
+#include "tutti/engines/native/winograd_tiles.h"
+
+namespace tutti::native {
+namespace {
+
+// Channels below which the transforms cost more than the multiplications they save.
+constexpr std::int64_t kMinChannels = 16;
+// Tiles below which no register tile is filled, and the transformed kernel costs more than it saves.
+constexpr std::int64_t kMinTiles = 14;
+// Multiplications of the direct sum for one of Winograd's, where tiles hang over the edge of a small image: below this the
+// transforms eat what is saved.
+constexpr double kMinSaving = 1.5;
+
+WinogradLayout layout_of(std::int64_t channels) { return {gemm_isa().max_rows, whole_vectors(channels)}; }
+
+}  // namespace
+
+bool winograd_allowed() {
+  const char* precision = std::getenv("TUTTI_NATIVE_PRECISION");
+  return !precision || precision != std::string_view("strict");
+}
+
+bool takes_winograd(const ConvAttributes& attributes, const Shape& kernel, const Shape& y) {
+  const bool fits = kernel[0] == 3 && kernel[1] == 3 && attributes.strides == std::array{1, 1} &&
+                    attributes.dilations == std::array{1, 1} && attributes.groups == 1;
+  if (!fits || !winograd_allowed() || kernel[2] < kMinChannels || kernel[3] < kMinChannels) return false;
+  const std::int64_t tiles = y[0] * ceil_div(y[1], kWinogradOut) * ceil_div(y[2], kWinogradOut);
+  const auto direct = static_cast<double>(9 * y[0] * y[1] * y[2]);
+  return tiles >= kMinTiles && direct >= kMinSaving * static_cast<double>(kWinogradPoints * tiles);
+}
+
+WinogradShape winograd_shape(const ConvAttributes& attributes, const Shape& x, const Shape& y) {
+  return {.n = x[0],
+          .h = x[1],
+          .w = x[2],
+          .c_in = x[3],
+          .o_h = y[1],
+          .o_w = y[2],
+          .c_out = y[3],
+          .top = attributes.padding.top,
+          .left = attributes.padding.left};
+}
+
+WinogradShape winograd_input_grad_shape(const ConvAttributes& attributes, const Shape& dx, const Shape& dy) {
+  WinogradShape shape = winograd_shape(attributes, dy, dx);
+  shape.top = 2 - attributes.padding.top;
+  shape.left = 2 - attributes.padding.left;
+  return shape;
+}
+
+WinogradConv::WinogradConv(const WinogradShape& shape)
+    : shape_(shape), c_out_padded_(whole_vectors(shape.c_out)), zeros_(Shape{whole_vectors(shape.c_in)}) {
+  const std::int64_t width = gemm_isa().panel_width();
+  kernel_stride_ = ceil_div(shape.c_out, width) * width * shape.c_in + 16;  // see WinogradLayout
+  kernel_ = Tensor(Shape{kWinogradPoints * kernel_stride_});
+}
+
+void WinogradConv::set_kernel(const float* kernel, bool transposed) {
+  const std::int64_t slice = shape_.c_in * shape_.c_out;
+  const bool is_first = seen_.elements() == 0;
+  if (is_first) seen_ = Tensor(Shape{9 * slice});
+  if (!is_first && std::memcmp(seen_.raw(), kernel, seen_.bytes()) == 0) return;
+  std::memcpy(seen_.raw(), kernel, seen_.bytes());
+  if (!transposed) return transform_kernel(kernel);
+  if (turned_.elements() == 0) turned_ = Tensor(Shape{9 * slice});
+  float* turned = turned_.data<float>().data();
+  parallel_for(0, 9, ceil_div(kStreamGrain, slice), [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t cell = begin; cell < end; ++cell)
+      gemm_isa().transpose(kernel + (8 - cell) * slice, shape_.c_in, shape_.c_out, shape_.c_in, turned + cell * slice,
+                           shape_.c_out);
+  });
+  transform_kernel(turned);
+}
+
+void WinogradConv::transform_kernel(const float* kernel) {
+  const std::int64_t width = gemm_isa().panel_width(), panels = ceil_div(shape_.c_out, width);
+  const std::int64_t slice = shape_.c_in * shape_.c_out;
+  float* transformed = kernel_.data<float>().data();
+  parallel_for(0, shape_.c_in, ceil_div(kStreamGrain, 36 * shape_.c_out), [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t c = begin; c < end; ++c) {
+      for (std::int64_t panel = 0; panel < panels; ++panel) {
+        std::array<const float*, 9> lines;
+        for (std::size_t cell = 0; cell < lines.size(); ++cell)
+          lines[cell] = kernel + static_cast<std::int64_t>(cell) * slice + c * shape_.c_out + panel * width;
+        winograd_isa().kernel(lines.data(), std::min(width, shape_.c_out - panel * width),
+                              transformed + (panel * shape_.c_in + c) * width, kernel_stride_);
+      }
+    }
+  });
+}
+
+void WinogradConv::run(const float* x, float* y, const WinogradEpilogue& epilogue) {
+  for_each_block(x, [&](const Block& block) { store(block, y, epilogue); });
+}
+
+void WinogradConv::run_pooled(const float* x, float* y, const WinogradPooling& pooling) {
+  for_each_block(x, [&](const Block& block) { store_pooled(block, y, pooling); });
+}
+
+template <class Store>
+void WinogradConv::for_each_block(const float* x, const Store& store_block) {
+  const std::int64_t chunk = gemm_isa().max_rows, tiles = shape_.tiles(), chunks = ceil_div(tiles, chunk);
+  const std::int64_t threads = num_threads(), channels = zeros_.elements() + c_out_padded_;
+  // Equal blocks, as many for each thread.
+  const std::int64_t blocks = std::min(ceil_div(ceil_div(chunks, winograd_block(chunk, channels)), threads) * threads, chunks);
+  parallel_for(0, blocks, 1, [&](std::int64_t first, std::int64_t last) {
+    for (std::int64_t block = first; block < last; ++block) {
+      const auto [begin, end] = share(chunks, block, blocks);
+      store_block(make_block(begin * chunk, std::min(tiles, end * chunk), x));
+    }
+  });
+}
+
+WinogradConv::Block WinogradConv::make_block(std::int64_t begin, std::int64_t end, const float* x) {
+  const std::int64_t tiles = end - begin;
+  const WinogradLayout in = layout_of(shape_.c_in), out = layout_of(shape_.c_out);
+  float* v = thread_scratch(Scratch::kTransformed, in.floats(tiles));
+  float* m = thread_scratch(Scratch::kProducts, out.floats(tiles));
+  const float* outside = zeros_.data<float>().data();
+  for (std::int64_t i = 0; i < tiles; ++i) {
+    const WinogradTile tile(shape_, begin + i);
+    const float* image = x + tile.image * shape_.h * shape_.w * shape_.c_in;
+    const auto pixels = pixels_of<kWinogradIn>(image, shape_.h, shape_.w, shape_.c_in, tile.row - shape_.top,
+                                               tile.column - shape_.left, outside);
+    winograd_isa().input(pixels.data(), shape_.c_in, v + in.offset(i), in.point_stride());
+  }
+  multiply(tiles, v, m);
+  return {begin, end, m};
+}
+
+void WinogradConv::store(const Block& block, float* y, const WinogradEpilogue& epilogue) const {
+  const WinogradLayout layout = layout_of(shape_.c_out);
+  WinogradOutput output{.stride = layout.point_stride(),
+                        .row_stride = shape_.y_w * shape_.c_out,
+                        .pixel_stride = shape_.c_out,
+                        .bias = epilogue.bias,
+                        .relu = epilogue.relu,
+                        .channels = shape_.c_out};
+  for (std::int64_t i = block.begin; i < block.end; ++i) {
+    const WinogradTile tile(shape_, i);
+    const std::int64_t at = ((tile.image * shape_.y_h + tile.row) * shape_.y_w + tile.column) * shape_.c_out;
+    output.m = block.m + layout.offset(i - block.begin);
+    output.y = y + at;
+    output.gate = epilogue.gate ? epilogue.gate + at : nullptr;
+    output.rows = static_cast<int>(std::min<std::int64_t>(kWinogradOut, shape_.o_h - tile.row));
+    output.columns = static_cast<int>(std::min<std::int64_t>(kWinogradOut, shape_.o_w - tile.column));
+    winograd_isa().output(output);
+  }
+}
+
+void WinogradConv::store_pooled(const Block& block, float* y, const WinogradPooling& pooling) const {
+  const std::int64_t p_h = shape_.o_h / 2, p_w = shape_.o_w / 2;
+  const WinogradLayout layout = layout_of(shape_.c_out);
+  WinogradPooledOutput output{.stride = layout.point_stride(),
+                              .drops = pooling.drops,
+                              .scale = pooling.scale,
+                              .row_stride = p_w * shape_.c_out,
+                              .pixel_stride = shape_.c_out,
+                              .bias = pooling.bias,
+                              .channels = shape_.c_out};
+  for (std::int64_t i = block.begin; i < block.end; ++i) {
+    const WinogradTile tile(shape_, i);
+    const std::int64_t row = tile.row / 2, column = tile.column / 2;
+    const std::int64_t at = ((tile.image * p_h + row) * p_w + column) * shape_.c_out;
+    output.m = block.m + layout.offset(i - block.begin);
+    output.y = y + at;
+    output.code = pooling.code ? pooling.code + at : nullptr;
+    output.rows = static_cast<int>(std::min<std::int64_t>(kWinogradOut / 2, p_h - row));
+    output.columns = static_cast<int>(std::min<std::int64_t>(kWinogradOut / 2, p_w - column));
+    winograd_isa().pooled_output(output);
+  }
+}
+
+// m = v * kernel (points, c_in, c_out), point by point.
+void WinogradConv::multiply(std::int64_t tiles, const float* v, float* m) const {
+  const GemmIsa& isa = gemm_isa();
+  const std::int64_t width = isa.panel_width();
+  const WinogradLayout in = layout_of(shape_.c_in), out = layout_of(shape_.c_out);
+  const Tap whole{0, shape_.c_in};
+  DotTile tile{.a_row_stride = in.channels,
+               .taps = &whole,
+               .tap_count = 1,
+               .b_row_stride = width,
+               .bias = nullptr,
+               .accumulate = false,
+               .c_row_stride = out.channels};
+  for (int point = 0; point < kWinogradPoints; ++point) {
+    tile.b = kernel_.data<float>().data() + point * kernel_stride_;
+    for (std::int64_t column = 0; column < out.channels; column += width) {
+      tile.columns = std::min(width, out.channels - column);
+      const auto vectors = tile.columns / isa.lanes - 1;
+      for (std::int64_t first = 0; first < tiles; first += in.chunk) {
+        tile.a = v + in.offset(first) + point * in.point_stride();
+        tile.c = m + out.offset(first) + point * out.point_stride() + column;
+        isa.dot[vectors][std::min(in.chunk, tiles - first) - 1](tile);
+      }
+      tile.b += shape_.c_in * width;
+    }
+  }
+}
+
+}  // namespace tutti::native
