@@ -81,8 +81,9 @@ ConfusionMatrix count(const std::vector<std::int64_t>& labels, const std::vector
   const auto classes = static_cast<std::int64_t>(names.size());
   if (labels.size() != predicted.size())
     fail(kWhere, "expected a prediction for each of the {} labels. Got {}.", labels.size(), predicted.size());
-  ConfusionMatrix matrix{.counts = std::vector(names.size(), std::vector<std::int64_t>(names.size())),
-                         .class_names = std::move(names)};
+  ConfusionMatrix matrix;
+  matrix.counts.assign(names.size(), std::vector<std::int64_t>(names.size()));
+  matrix.class_names = std::move(names);
   for (std::size_t i = 0; i < labels.size(); ++i) {
     for (const std::int64_t id : {labels[i], predicted[i]})
       if (id < 0 || id >= classes) fail(kWhere, "classes must be in [0, {}). Got {} in sample {}.", classes, id, i);

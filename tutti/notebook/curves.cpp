@@ -17,7 +17,7 @@ std::vector<std::string> metrics_of(const History& history) {
       const std::string metric = name.starts_with("val_") ? name.substr(4) : name;
       if (metric != "learning_rate" && std::ranges::find(names, metric) == names.end()) names.push_back(metric);
     }
-  std::ranges::stable_partition(names, [](const std::string& name) { return name == "loss"; });
+  std::stable_partition(names.begin(), names.end(), [](const std::string& name) { return name == "loss"; });
   return names;
 }
 
