@@ -3,7 +3,8 @@
 
     bench/cnn/compare.py build/release --rounds 9 --threads 2 [--json FILE] [--only native,pytorch]
 
-Needs a build with -DTUTTI_BENCH=ON. PyTorch joins, in both memory formats, where python3-torch is installed.
+Needs a build with -DTUTTI_BENCH=ON. PyTorch joins, in both memory formats, where python3-torch is installed; a fair peer only with
+an optimised BLAS (apt install libopenblas0-pthread): on the reference BLAS its dense layers take half of the time.
 """
 
 import argparse
@@ -39,6 +40,7 @@ def make_contenders(options):
     contenders = [Contender(engine, [worker, engine], options.threads) for engine in ("native", "onednn", "torch")
                   if engine in options.only]
     if "pytorch" in options.only and subprocess.run([sys.executable, "-c", "import torch"], capture_output=True).returncode == 0:
+        warn_of_slow_blas()
         for name, flags in (("pytorch", []), ("pytorch-nhwc", ["--channels-last"])):
             contenders.append(Contender(name, [sys.executable, HERE / "pytorch_worker.py", str(options.threads), *flags],
                                         options.threads))
@@ -65,6 +67,14 @@ def print_table(contenders, requests, peak):
             pairs = [TRAINING_FLOP * rate / (p * 1e9) for rate, p in zip(each.results[request], peak)]
             print(f"{each.name}, {request}: direct FLOP/s / peak = {statistics.median(pairs):.2f}")
         print(f"{each.name}: peak memory {each.results['memory'][-1] / 2**20:.0f} MiB")
+
+
+def warn_of_slow_blas():
+    """Debian's python3-torch runs on whatever libblas.so.3 leads to."""
+    for link in pathlib.Path("/usr/lib").glob("*/libblas.so.3"):
+        if link.resolve().parent.name == "blas":
+            print(f"PyTorch is slower here than it could be: {link} is the reference BLAS. apt install libopenblas0-pthread",
+                  file=sys.stderr)
 
 
 def main():
