@@ -21,12 +21,12 @@ std::shared_ptr<std::byte> allocate(std::size_t bytes) {
   const std::size_t rounded =
       std::max<std::size_t>(1, (bytes + Tensor::kAlignment - 1) / Tensor::kAlignment) * Tensor::kAlignment;
   const bool huge = rounded >= kHugePage;
-  auto* memory = static_cast<std::byte*>(std::aligned_alloc(huge ? kHugePage : Tensor::kAlignment, rounded));
-  if (!memory) throw std::bad_alloc();
+  void* memory = nullptr;  // posix_memalign: aligned_alloc wants sizes that are a multiple of the alignment
+  if (::posix_memalign(&memory, huge ? kHugePage : Tensor::kAlignment, rounded) != 0) throw std::bad_alloc();
 #ifdef MADV_HUGEPAGE
   if (huge) ::madvise(memory, rounded / kHugePage * kHugePage, MADV_HUGEPAGE);  // a wish: nothing is lost if it is refused
 #endif
-  return {memory, [](std::byte* pointer) { std::free(pointer); }};
+  return {static_cast<std::byte*>(memory), [](std::byte* pointer) { std::free(pointer); }};
 }
 
 template <class From, class To>
