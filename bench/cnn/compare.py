@@ -27,11 +27,14 @@ class Contender:
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
 
     def ask(self, request):
-        self.process.stdin.write(request + "\n")
-        self.process.stdin.flush()
-        answer = self.process.stdout.readline()
+        try:
+            self.process.stdin.write(request + "\n")
+            self.process.stdin.flush()
+            answer = self.process.stdout.readline()
+        except BrokenPipeError:
+            answer = ""
         if not answer:
-            raise SystemExit(f"{self.name} gave no answer to '{request}'.")
+            raise SystemExit(f"{self.name} gave no answer to '{request}'; it ended with status {self.process.wait()}.")
         self.results.setdefault(request, []).append(float(answer))
 
 

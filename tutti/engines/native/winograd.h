@@ -1,5 +1,5 @@
 // Convolutions of 3 x 3 windows at stride 1 by Winograd's algorithm F(4 x 4, 3 x 3): a quarter of the multiplications of the
-// direct sum, at the price of rounding errors two to five times as large (docs/performance.md has figures).
+// direct sum, at the price of rounding errors two to seven times as large (docs/performance.md has figures).
 #pragma once
 
 #include <vector>

@@ -17,6 +17,8 @@ std::int64_t parts_of(const WinogradShape& shape) {
 
 // Tiles whose products a register tile adds up before it goes to the next chunk.
 constexpr std::int64_t kChunk = 16;
+// Floats of a block's transformed tiles. More than a convolution's: each block loads and stores the whole transformed gradient.
+constexpr std::int64_t kBlockFloats = 160 * 1024;
 
 // Floats from one point of the transformed gradient to the next; see WinogradLayout.
 std::int64_t products_stride(std::int64_t c_in, std::int64_t c_out) { return c_in * c_out + 16; }
@@ -35,7 +37,7 @@ WinogradKernelGrad::WinogradKernelGrad(const WinogradShape& shape)
     : shape_(shape),
       c_in_padded_(whole_vectors(shape.c_in)),
       c_out_padded_(whole_vectors(shape.c_out)),
-      block_(winograd_block(kChunk, c_in_padded_ + c_out_padded_)),
+      block_(winograd_block(kChunk, c_in_padded_ + c_out_padded_, kBlockFloats)),
       parts_(parts_of(shape)),
       partial_kernels_(Shape{parts_, 9 * shape.c_in * shape.c_out}),
       partial_biases_(Shape{parts_, c_out_padded_}),

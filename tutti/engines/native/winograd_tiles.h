@@ -8,9 +8,6 @@
 
 namespace tutti::native {
 
-// Floats that the transformed tiles of a block may take: with the transformed kernel they stay in an L2 cache of 1 to 2 MiB.
-inline constexpr std::int64_t kWinogradBlockFloats = 160 * 1024;
-
 // How transformed tiles lie in memory: [chunk of tiles][point][tile of the chunk][channel]. A chunk is what a register tile
 // multiplies at once; its points lie near each other, as they are written together.
 struct WinogradLayout {
@@ -25,9 +22,9 @@ struct WinogradLayout {
   std::int64_t offset(std::int64_t tile) const { return tile / chunk * chunk_stride() + tile % chunk * channels; }
 };
 
-// Chunks of a block, whose tiles have so many channels before and after the product together.
-inline std::int64_t winograd_block(std::int64_t chunk, std::int64_t channels) {
-  return std::max<std::int64_t>(1, kWinogradBlockFloats / (kWinogradPoints * channels * chunk));
+// Chunks of a block whose transformed tiles, of so many channels before and after the product together, take `floats`.
+inline std::int64_t winograd_block(std::int64_t chunk, std::int64_t channels, std::int64_t floats) {
+  return std::max<std::int64_t>(1, floats / (kWinogradPoints * channels * chunk));
 }
 
 inline std::int64_t whole_vectors(std::int64_t channels) {
