@@ -40,6 +40,7 @@ void add_predict(Command& program, int& code);
 void add_summary(Command& program, int& code);
 void add_graph(Command& program, int& code);
 void add_engines(Command& program, int& code);
+void add_bench(Command& program, int& code);
 void add_data(Command& program, int& code);
 void add_version(Command& program, int& code);
 void add_completion(Command& program, int& code);

@@ -101,6 +101,7 @@ void add_commands(Command program, int& code) {
   add_run(program, code);
   add_kernel(program, code);
   add_engines(program, code);
+  add_bench(program, code);
   add_data(program, code);
   add_lab(program, code);
   add_doctor(program, code);

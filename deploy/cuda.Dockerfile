@@ -42,7 +42,7 @@ FROM ${BASE_IMAGE} AS trainer
 RUN set -eu; \
     export DEBIAN_FRONTEND=noninteractive; \
     apt-get update -qq; \
-    apt-get install -y -qq --no-install-recommends ca-certificates libcurl4 libfmt9 libhdf5-103-1 libhwy1 libjpeg62-turbo \
+    apt-get install -y -qq --no-install-recommends ca-certificates libbenchmark1debian libcurl4 libfmt9 libhdf5-103-1 libhwy1 libjpeg62-turbo \
       libpng16-16 libssl3 libstdc++6 libyaml-cpp0.7 libzip4 zlib1g libdnnl2; \
     apt-get clean; \
     rm -rf /var/lib/apt/lists/* /var/cache/debconf/*-old /var/log/apt /var/log/*.log

@@ -5,7 +5,7 @@ cd "$root"
 
 # What the build needs.
 build_packages=(g++ cmake ninja-build ccache pkg-config git ca-certificates
-  libfmt-dev nlohmann-json3-dev libyaml-cpp-dev libcli11-dev libhdf5-dev libhwy-dev zlib1g-dev libzip-dev
+  libfmt-dev nlohmann-json3-dev libyaml-cpp-dev libcli11-dev libhdf5-dev libhwy-dev libbenchmark-dev zlib1g-dev libzip-dev
   libjpeg62-turbo-dev libpng-dev libcurl4-openssl-dev libssl-dev libgtest-dev libgmock-dev
   libdnnl-dev libtorch-dev gnuplot-nox libclang-19-dev llvm-19-dev libclang-cpp19-dev libzmq3-dev cppzmq-dev)
 # What only the tests need.

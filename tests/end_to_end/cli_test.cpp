@@ -56,9 +56,9 @@ TEST_F(Cli, PrintsItsVersion) {
 
 TEST_F(Cli, EveryCommandHasHelpWithAnExample) {
   EXPECT_THAT(shell("tutti --help").out, HasSubstr("130 interrupted"));
-  for (const char* command : {"train", "plan",     "verify",    "compare",   "resume",  "cancel",    "status", "logs",
-                              "list",  "rm",       "report",    "evaluate",  "predict", "summary",   "graph",  "engines",
-                              "data",  "data get", "data list", "data show", "version", "completion"}) {
+  for (const char* command : {"train", "plan", "verify",   "compare",   "resume",    "cancel",  "status",    "logs",
+                              "list",  "rm",   "report",   "evaluate",  "predict",   "summary", "graph",     "engines",
+                              "bench", "data", "data get", "data list", "data show", "version", "completion"}) {
     const Result result = shell(std::string("tutti ") + command + " --help");
     EXPECT_EQ(result.code, 0) << command;
     EXPECT_THAT(result.out, HasSubstr("Example")) << command;

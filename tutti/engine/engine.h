@@ -25,6 +25,8 @@ class Kernel {
  public:
   virtual ~Kernel() = default;
   virtual void run(std::span<const ConstView> in, std::span<const View> out) = 0;
+  // How, in a few words, where there is more than one way: "Winograd F(4x4, 3x3)".
+  virtual std::string_view algorithm() const { return {}; }
 };
 
 // A kernel, or the reason why there is none: "groups > 1 needs dilation == 1".
@@ -42,6 +44,13 @@ struct Fetch {
   View view;      // where to put it
 };
 
+// What one step of a run was: nodes that ran together, and what they took.
+struct StepTime {
+  std::vector<int> nodes;  // indices in Graph::nodes(); empty: copies at the end of the run
+  std::string algorithm;   // "" if unknown, or if there is but one; of several kernels "reorder + jit:avx512_core"
+  double seconds = 0;
+};
+
 // A whole graph made ready: owns its variables, or shares those of another program of the same engine. A new program's
 // variables that it shares with none are zero.
 class Program {
@@ -49,6 +58,8 @@ class Program {
   virtual ~Program() = default;
   // Runs every node, then the updates. All inputs must be fed (Error names a missing one or a wrong type).
   virtual void run(std::span<const Feed> feeds, std::span<const Fetch> fetches) = 0;
+  // run(), and what its steps took, in their order: for `tutti bench`.
+  virtual std::vector<StepTime> run_timed(std::span<const Feed> feeds, std::span<const Fetch> fetches) = 0;
   virtual Tensor read(VariableId variable) const = 0;
   virtual void write(VariableId variable, const Tensor& value) = 0;
   // Bytes of the buffers between ops, variables not counted; 0 if unknown.

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cstring>
 #include <map>
 #include <mutex>
@@ -55,6 +56,7 @@ class OpByOpProgram final : public Program {
   OpByOpProgram(Engine& engine, const Graph& graph, std::vector<Fusion> fusions, std::shared_ptr<VariableStore> store);
 
   void run(std::span<const Feed> feeds, std::span<const Fetch> fetches) override;
+  std::vector<StepTime> run_timed(std::span<const Feed> feeds, std::span<const Fetch> fetches) override;
   Tensor read(VariableId variable) const override { return checked(variable).clone(); }
   void write(VariableId variable, const Tensor& value) override;
   std::size_t workspace_bytes() const override { return plan_.arena_bytes; }
@@ -64,7 +66,9 @@ class OpByOpProgram final : public Program {
 
  private:
   struct Step {
+    std::vector<int> nodes;
     std::unique_ptr<Kernel> kernel;
+    bool is_fallback = false;
     std::vector<ConstView> inputs;
     std::vector<View> outputs;
   };
@@ -74,10 +78,10 @@ class OpByOpProgram final : public Program {
     ValueId value;
   };
 
-  void prepare_step(Engine& engine, const Node& node);
+  void prepare_step(Engine& engine, int index);
   // The next one, without its kernel.
   Step make_step(std::span<const ValueId> inputs, std::span<const ValueId> outputs);
-  std::unique_ptr<Kernel> prepare_kernel(Engine& engine, const OpCall& call);
+  void prepare_kernel(Engine& engine, const OpCall& call, Step& step);
   // Where a value is; null for one that is fed.
   std::byte* address(ValueId value);
   // Where to read a value once all nodes ran.
@@ -85,6 +89,8 @@ class OpByOpProgram final : public Program {
   std::byte* arena_at(std::size_t offset) { return static_cast<std::byte*>(arena_.raw()) + offset; }
   void take_feeds(std::span<const Feed> feeds);
   void check_fetches(std::span<const Fetch> fetches) const;
+  // Before the updates: an output may be the old value of a variable.
+  void copy_outputs(std::span<const Fetch> fetches);
   void assign_variables();
   const Tensor& checked(VariableId variable) const;
 
@@ -120,21 +126,24 @@ OpByOpProgram::OpByOpProgram(Engine& engine, const Graph& graph, std::vector<Fus
     const auto fusion =
         std::ranges::find_if(fusions, [&](const Fusion& candidate) { return candidate.fused.nodes.back() == node; });
     if (fusion == fusions.end()) {
-      prepare_step(engine, graph_.nodes()[static_cast<std::size_t>(node)]);
+      prepare_step(engine, node);
     } else {
       Step step = make_step(fusion->fused.inputs, fusion->fused.outputs);
+      step.nodes = fusion->fused.nodes;
       step.kernel = std::move(fusion->kernel);
       steps_.push_back(std::move(step));
     }
   }
 }
 
-void OpByOpProgram::prepare_step(Engine& engine, const Node& node) {
+void OpByOpProgram::prepare_step(Engine& engine, int index) {
+  const Node& node = graph_.nodes()[static_cast<std::size_t>(index)];
   OpCall call{node.op, {}, {}};
   for (const ValueId input : node.inputs) call.inputs.push_back(graph_.type(input));
   for (const ValueId output : node.outputs) call.outputs.push_back(graph_.type(output));
   Step step = make_step(node.inputs, node.outputs);
-  step.kernel = prepare_kernel(engine, call);
+  step.nodes = {index};
+  prepare_kernel(engine, call, step);
   steps_.push_back(std::move(step));
 }
 
@@ -153,9 +162,10 @@ OpByOpProgram::Step OpByOpProgram::make_step(std::span<const ValueId> inputs, st
   return step;
 }
 
-std::unique_ptr<Kernel> OpByOpProgram::prepare_kernel(Engine& engine, const OpCall& call) {
+void OpByOpProgram::prepare_kernel(Engine& engine, const OpCall& call, Step& step) {
   Prepared prepared = engine.prepare(call);
-  if (prepared.kernel) return std::move(prepared.kernel);
+  step.kernel = std::move(prepared.kernel);
+  if (step.kernel) return;
   const std::string_view op = name_of(call.op);
   const PrepareFallback fallback = fallback_prepare.load();
   Prepared reference = fallback ? fallback(call) : Prepared{nullptr, "there is no engine to fall back to"};
@@ -164,7 +174,8 @@ std::unique_ptr<Kernel> OpByOpProgram::prepare_kernel(Engine& engine, const OpCa
          prepared.refusal, reference.refusal);
   log_fallback_once(engine_, op, prepared.refusal);
   fallbacks_.push_back(fmt::format("{}: {}", op, prepared.refusal));
-  return std::move(reference.kernel);
+  step.kernel = std::move(reference.kernel);
+  step.is_fallback = true;
 }
 
 std::byte* OpByOpProgram::address(ValueId value) {
@@ -218,9 +229,34 @@ void OpByOpProgram::run(std::span<const Feed> feeds, std::span<const Fetch> fetc
   check_fetches(fetches);
   take_feeds(feeds);
   for (Step& step : steps_) step.kernel->run(step.inputs, step.outputs);
-  // Before the updates: an output may be the old value of a variable.
-  for (const Fetch& fetch : fetches) std::memcpy(fetch.view.data, result(fetch.value), graph_.type(fetch.value).bytes());
+  copy_outputs(fetches);
   assign_variables();
+}
+
+std::vector<StepTime> OpByOpProgram::run_timed(std::span<const Feed> feeds, std::span<const Fetch> fetches) {
+  using Clock = std::chrono::steady_clock;
+  check_fetches(fetches);
+  take_feeds(feeds);
+  std::vector<StepTime> times;
+  times.reserve(steps_.size() + 1);
+  auto before = Clock::now();
+  const auto add = [&](std::vector<int> nodes, std::string_view algorithm) {
+    const auto after = Clock::now();
+    times.push_back({std::move(nodes), std::string(algorithm), std::chrono::duration<double>(after - before).count()});
+    before = Clock::now();
+  };
+  for (Step& step : steps_) {
+    step.kernel->run(step.inputs, step.outputs);
+    add(step.nodes, step.is_fallback ? "reference" : step.kernel->algorithm());
+  }
+  copy_outputs(fetches);
+  assign_variables();
+  add({}, "copies");
+  return times;
+}
+
+void OpByOpProgram::copy_outputs(std::span<const Fetch> fetches) {
+  for (const Fetch& fetch : fetches) std::memcpy(fetch.view.data, result(fetch.value), graph_.type(fetch.value).bytes());
 }
 
 void OpByOpProgram::assign_variables() {

@@ -224,6 +224,7 @@ TEST_F(ProgramTest, ProgramsShareVariablesByName) {
 
 class OtherProgram final : public Program {
   void run(std::span<const Feed>, std::span<const Fetch>) override {}
+  std::vector<StepTime> run_timed(std::span<const Feed>, std::span<const Fetch>) override { return {}; }
   Tensor read(VariableId) const override { return {}; }
   void write(VariableId, const Tensor&) override {}
 };

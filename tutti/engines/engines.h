@@ -25,10 +25,14 @@ std::vector<EngineInfo> list_engines();
 // $TUTTI_DEVICE, else cpu. Error says what is missing and what is available.
 std::shared_ptr<Engine> make_engine(std::string_view name = "", std::string_view device = "");
 
+// What this processor can do at best: FLOP/s of multiply-adds in registers with its widest vectors, on num_threads() threads.
+// Measured by each call, for about `seconds`.
+double measure_peak_flops(double seconds = 0.1);
+
 // --- Plug-ins: a shared object libtutti_NAME.so beside libtutti.so, in ../lib/tutti of the program, or in
 // $TUTTI_PLUGIN_PATH, that exports `tutti_engine_plugin`.
 
-inline constexpr int kPluginVersion = 1;
+inline constexpr int kPluginVersion = 2;
 
 struct EnginePlugin {
   int plugin_version;    // kPluginVersion of its build

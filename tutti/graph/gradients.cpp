@@ -88,6 +88,7 @@ Backward::Backward(Graph& graph, std::span<const ValueId> wrt)
 
 void Backward::run(ValueId loss) {
   if (!wanted(loss)) return;
+  graph_.set_origin({"", Node::Phase::kBackward});
   gradients_[static_cast<std::size_t>(loss)] = graph_.add1(Fill{graph_.type(loss), 1.0}, {});
   for (int index = graph_.values()[static_cast<std::size_t>(loss)].producer; index >= 0; --index) {
     // A copy: the rules append nodes.
@@ -98,6 +99,7 @@ void Backward::run(ValueId loss) {
         fail(name_of(node.op), "only output 0 has a gradient. Got a loss that depends on output {}.", output);
     const ValueId dy = gradient(node.outputs.front());
     if (dy == kNoValue) continue;
+    graph_.set_origin({node.origin.layer, Node::Phase::kBackward});
     std::visit([&](const auto& op) { rule(op, node, dy); }, node.op);
   }
 }

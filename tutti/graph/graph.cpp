@@ -52,7 +52,7 @@ std::vector<ValueId> Graph::add(Op op, std::vector<ValueId> inputs) {
     if (output > 0) name += fmt::format(":{}", output);
     outputs.push_back(new_value(std::move(result), std::move(name), node, output));
   }
-  nodes_.push_back({std::move(op), std::move(inputs), outputs});
+  nodes_.push_back({std::move(op), std::move(inputs), outputs, origin_});
   return outputs;
 }
 

@@ -7,6 +7,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "tutti/graph/op.h"
@@ -25,8 +26,16 @@ struct Value {
 };
 
 struct Node {
+  enum class Phase { kForward, kBackward, kUpdate };
+  // What it was written for, for those who read or time a graph.
+  struct Origin {
+    std::string layer;  // whose call, gradient or weights it is about; "": the loss, or the optimizer as a whole
+    Phase phase;
+  };
+
   Op op;
   std::vector<ValueId> inputs, outputs;
+  Origin origin = {"", Phase::kForward};
 };
 
 // State that outlives a run: a weight, an optimizer slot, the step counter. Its value is the one before the run's updates.
@@ -52,6 +61,8 @@ class Graph {
   ValueId input(std::string name, TensorType type);
   // Error if the name is taken.
   ValueId variable(std::string name, TensorType type);
+  // Of the nodes that are added from now on.
+  void set_origin(Node::Origin origin) { origin_ = std::move(origin); }
   // Appends a node; infers and checks its types (Error names the op and the shapes). Returns all outputs.
   std::vector<ValueId> add(Op op, std::vector<ValueId> inputs);
   // The same for an op of which only the first output is wanted.
@@ -87,6 +98,7 @@ class Graph {
   std::deque<Variable> variables_;
   std::vector<Update> updates_;
   std::vector<NamedValue> inputs_, outputs_;
+  Node::Origin origin_{"", Node::Phase::kForward};
 };
 
 // shapes.cpp: the output types of an op, or an Error.

@@ -75,6 +75,7 @@ class Writer : public LayerContext {
       }
       std::vector<ValueId> arguments;
       for (const int input : node.inputs) arguments.push_back(values_[static_cast<std::size_t>(input)]);
+      graph_.set_origin({layer_->name, Node::Phase::kForward});
       values_.push_back(layer_->call(*this, arguments));
       if (request_.trace) {
         const std::string name = kLayerOutput + layer_->name + (call_ > 0 ? fmt::format("#{}", call_) : "");
@@ -94,6 +95,7 @@ class Writer : public LayerContext {
       target = {DType::kInt32, Shape(extents)};
     }
     const ValueId y = graph_.input("y", target);
+    graph_.set_origin({"", Node::Phase::kForward});
     const ValueId losses = graph_.add1(op::Loss{loss.attributes()}, {prediction, y});
     loss_ = graph_.add1(op::Reduce{op::ReduceKind::kMean, {}, false}, {losses});
     for (const Weight* weight : order_) write_penalty(*weight);

@@ -101,7 +101,7 @@ void pad_bias(const WindowPass& pass, const float* bias, float* padded) {
 Prepared prepare_window(const OpCall& call, const Conv2D& op, bool relu) {
   const Shape &x = call.inputs[0].shape, &kernel = call.inputs[1].shape, &y = call.outputs[0].shape;
   if (takes_winograd(op, kernel, y)) {
-    return ready([conv = WinogradConv(winograd_shape(op, x, y)), relu](Inputs in, Outputs out) mutable {
+    return ready(kWinograd4, [conv = WinogradConv(winograd_shape(op, x, y)), relu](Inputs in, Outputs out) mutable {
       conv.set_kernel(in[1].as<float>(), false);
       conv.run(in[0].as<float>(), out[0].as<float>(), {.bias = in.size() > 2 ? in[2].as<float>() : nullptr, .relu = relu});
     });
@@ -109,7 +109,7 @@ Prepared prepare_window(const OpCall& call, const Conv2D& op, bool relu) {
   WindowPass pass = conv_pass(op, x, kernel, y);
   Tensor packed(Shape{packed_floats(pass)});
   Tensor bias(Shape{call.inputs.size() > 2 ? packed_floats(pass) / pass.depth() : 0});
-  return ready([pass, packed, bias, relu](Inputs in, Outputs out) mutable {
+  return ready(kDirect, [pass, packed, bias, relu](Inputs in, Outputs out) mutable {
     float* weights = packed.data<float>().data();
     pack_kernel(pass, in[1].as<float>(), false, weights);
     if (in.size() > 2) pad_bias(pass, in[2].as<float>(), bias.data<float>().data());
@@ -128,7 +128,7 @@ Prepared prepare_op(const OpCall& call, const Conv2D& op) {
   const Shape &x = call.inputs[0].shape, &kernel = call.inputs[1].shape, &y = call.outputs[0].shape;
   if (is_pointwise(op, kernel)) {
     GemmCall product{.m = rows_of(y), .n = y[3], .k = x[3], .lda = x[3], .ldb = y[3], .ldc = y[3]};
-    return ready([product](Inputs in, Outputs out) mutable {
+    return ready(kMatrixProduct, [product](Inputs in, Outputs out) mutable {
       product.a = in[0].as<float>(), product.b = in[1].as<float>(), product.c = out[0].as<float>();
       product.bias = in.size() > 2 ? in[2].as<float>() : nullptr;
       gemm(product);
@@ -148,14 +148,14 @@ Prepared prepare_op(const OpCall& call, const Conv2DInputGrad& op) {
   const Shape &dy = call.inputs[0].shape, &kernel = call.inputs[1].shape, &dx = call.outputs[0].shape;
   if (is_pointwise(op, kernel)) {
     GemmCall product{.m = rows_of(dx), .n = dx[3], .k = dy[3], .lda = dy[3], .ldb = dy[3], .transpose_b = true, .ldc = dx[3]};
-    return ready([product](Inputs in, Outputs out) mutable {
+    return ready(kMatrixProduct, [product](Inputs in, Outputs out) mutable {
       product.a = in[0].as<float>(), product.b = in[1].as<float>(), product.c = out[0].as<float>();
       gemm(product);
     });
   }
   if (is_depthwise(op, kernel)) return prepare_depthwise(call, op);
   if (takes_winograd(op, kernel, dx)) {
-    return ready([conv = WinogradConv(winograd_input_grad_shape(op, dx, dy))](Inputs in, Outputs out) mutable {
+    return ready(kWinograd4, [conv = WinogradConv(winograd_input_grad_shape(op, dx, dy))](Inputs in, Outputs out) mutable {
       conv.set_kernel(in[1].as<float>(), true);
       conv.run(in[0].as<float>(), out[0].as<float>(), {});
     });
@@ -169,7 +169,7 @@ Prepared prepare_op(const OpCall& call, const Conv2DInputGrad& op) {
     Tensor packed(Shape{packed_floats(pass)});
     phases.push_back({std::move(pass), std::move(packed)});
   }
-  return ready([phases](Inputs in, Outputs out) mutable {
+  return ready(kDirect, [phases](Inputs in, Outputs out) mutable {
     for (Phase& phase : phases) {
       float* weights = phase.packed.data<float>().data();
       pack_kernel(phase.pass, in[1].as<float>(), true, weights);

@@ -124,18 +124,18 @@ Prepared prepare_op(const OpCall& call, const Conv2DKernelGrad& op) {
   const Shape &x = call.inputs[0].shape, &dy = call.inputs[1].shape, &kernel = call.outputs[0].shape;
   if (is_pointwise(op, kernel)) {
     GemmCall product{.m = x[3], .n = dy[3], .k = rows_of(dy), .lda = x[3], .transpose_a = true, .ldb = dy[3], .ldc = dy[3]};
-    return ready([product](Inputs in, Outputs out) mutable {
+    return ready(kMatrixProduct, [product](Inputs in, Outputs out) mutable {
       product.a = in[0].as<float>(), product.b = in[1].as<float>(), product.c = out[0].as<float>();
       gemm(product);
     });
   }
   if (is_depthwise(op, kernel)) return prepare_depthwise(call, op);
   if (takes_winograd(op, kernel, dy)) {
-    return ready([grad = WinogradKernelGrad(winograd_shape(op, x, dy))](Inputs in, Outputs out) mutable {
+    return ready(kWinograd4, [grad = WinogradKernelGrad(winograd_shape(op, x, dy))](Inputs in, Outputs out) mutable {
       grad.run(in[0].as<float>(), in[1].as<float>(), out[0].as<float>(), nullptr);
     });
   }
-  return ready(KernelGrad(conv_pass(op, x, kernel, dy)));
+  return ready(kDirect, KernelGrad(conv_pass(op, x, kernel, dy)));
 }
 
 }  // namespace tutti::native

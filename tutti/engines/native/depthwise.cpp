@@ -56,7 +56,7 @@ bool is_depthwise(const ConvAttributes& attributes, const Shape& kernel) {
 
 Prepared prepare_depthwise(const OpCall& call, const Conv2D& op) {
   WindowPass pass = conv_pass(op, call.inputs[0].shape, call.inputs[1].shape, call.outputs[0].shape);
-  return ready([pass](Inputs in, Outputs out) {
+  return ready(kDepthwise, [pass](Inputs in, Outputs out) {
     // A convolution's cells are in the kernel's own order.
     run_pass(pass, in[0].as<float>(), in[1].as<float>(), in.size() > 2 ? in[2].as<float>() : nullptr, out[0].as<float>());
   });
@@ -65,7 +65,7 @@ Prepared prepare_depthwise(const OpCall& call, const Conv2D& op) {
 Prepared prepare_depthwise(const OpCall& call, const Conv2DInputGrad& op) {
   std::vector<WindowPass> passes = input_grad_passes(op, call.outputs[0].shape, call.inputs[1].shape, call.inputs[0].shape);
   Tensor weights(Shape{call.inputs[1].shape.elements()});
-  return ready([passes, weights](Inputs in, Outputs out) mutable {
+  return ready(kDepthwise, [passes, weights](Inputs in, Outputs out) mutable {
     for (const WindowPass& pass : passes) {
       order_weights(pass, in[1].as<float>(), weights.data<float>().data());
       run_pass(pass, in[0].as<float>(), weights.data<float>().data(), nullptr, out[0].as<float>());
@@ -77,7 +77,7 @@ Prepared prepare_depthwise(const OpCall& call, const Conv2DKernelGrad& op) {
   WindowPass pass = conv_pass(op, call.inputs[0].shape, call.outputs[0].shape, call.inputs[1].shape);
   const std::int64_t size = call.outputs[0].shape.elements(), parts = std::min(kParts, pass.images);
   Tensor partials(Shape{parts, size});
-  return ready([pass, size, parts, partials](Inputs in, Outputs out) mutable {
+  return ready(kDepthwise, [pass, size, parts, partials](Inputs in, Outputs out) mutable {
     float* sums = partials.data<float>().data();
     parallel_for(0, parts, 1, [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t part = begin; part < end; ++part) {

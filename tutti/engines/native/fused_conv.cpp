@@ -8,8 +8,8 @@ namespace tutti::native {
 namespace {
 
 template <class Run>
-std::unique_ptr<Kernel> kernel_of(Run run) {
-  return std::move(ready(std::move(run)).kernel);
+std::unique_ptr<Kernel> kernel_of(std::string_view algorithm, Run run) {
+  return std::move(ready(algorithm, std::move(run)).kernel);
 }
 
 float scale_of(const Dropout& dropout) { return static_cast<float>(1 / (1 - dropout.rate)); }
@@ -36,8 +36,8 @@ std::unique_ptr<Kernel> make_conv_pool(const OpCall& conv, const Conv2D& op, con
   const bool drops = pooling.dropout != nullptr;
   const Dropout dropout = drops ? *pooling.dropout : Dropout{};
   const std::int64_t pooled = shape.n * shape.o_h * shape.o_w * shape.c_out / 4;
-  return kernel_of([winograd = WinogradConv(shape), codes = pooling.codes, drops, dropout, pooled,
-                    has_bias = conv.inputs.size() > 2](Inputs in, Outputs out) mutable {
+  return kernel_of(kWinograd4, [winograd = WinogradConv(shape), codes = pooling.codes, drops, dropout, pooled,
+                                has_bias = conv.inputs.size() > 2](Inputs in, Outputs out) mutable {
     std::uint8_t* code = codes ? codes->data<std::uint8_t>().data() : nullptr;
     if (drops) draw_mask(dropout, *in.back().as<std::int64_t>(), pooled, code);
     winograd.set_kernel(in[1].as<float>(), false);
@@ -50,7 +50,7 @@ std::unique_ptr<Kernel> make_conv_pool(const OpCall& conv, const Conv2D& op, con
 }
 
 std::unique_ptr<Kernel> make_unpool(const Shape& pooled, const Shape& dy, float scale, PoolCodes codes) {
-  return kernel_of([pooled, dy, scale, codes](Inputs in, Outputs out) {
+  return kernel_of("", [pooled, dy, scale, codes](Inputs in, Outputs out) {
     const std::int64_t small = pooled.elements() / pooled[0], large = dy.elements() / dy[0];
     parallel_for(0, pooled[0], ceil_div(kStreamGrain, large), [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t image = begin; image < end; ++image)
@@ -62,7 +62,7 @@ std::unique_ptr<Kernel> make_unpool(const Shape& pooled, const Shape& dy, float 
 
 std::unique_ptr<Kernel> make_gated_input_grad(const OpCall& call, const Conv2DInputGrad& op) {
   const WinogradShape shape = winograd_input_grad_shape(op, call.outputs[0].shape, call.inputs[0].shape);
-  return kernel_of([winograd = WinogradConv(shape)](Inputs in, Outputs out) mutable {
+  return kernel_of(kWinograd4, [winograd = WinogradConv(shape)](Inputs in, Outputs out) mutable {
     winograd.set_kernel(in[1].as<float>(), true);
     winograd.run(in[0].as<float>(), out[0].as<float>(), {.gate = in[2].as<float>()});
   });
@@ -73,7 +73,7 @@ std::unique_ptr<Kernel> make_kernel_and_bias_grad(const OpCall& call, const Conv
   WinogradShape shape = winograd_shape(op, call.inputs[0].shape, call.inputs[1].shape);
   shape.o_h = rows;
   shape.o_w = columns;
-  return kernel_of([winograd = WinogradKernelGrad(shape)](Inputs in, Outputs out) mutable {
+  return kernel_of(kWinograd4, [winograd = WinogradKernelGrad(shape)](Inputs in, Outputs out) mutable {
     winograd.run(in[0].as<float>(), in[1].as<float>(), out[0].as<float>(), out.size() > 1 ? out[1].as<float>() : nullptr);
   });
 }

@@ -12,7 +12,7 @@ constexpr std::int64_t kBlock = 32768;
 
 std::unique_ptr<Kernel> make_dense_adam(const OpCall& matmul, const AdamUpdate& op) {
   const std::int64_t m = matmul.inputs[0].shape[0], k = matmul.outputs[0].shape[0], n = matmul.outputs[0].shape[1];
-  Prepared prepared = ready([=](Inputs in, Outputs out) {
+  Prepared prepared = ready(kMatrixProduct, [=](Inputs in, Outputs out) {
     const AdamStep step = adam_step(op, *in[3].as<float>(), *in[4].as<std::int64_t>());
     const std::int64_t block = std::max<std::int64_t>(1, kBlock / n);
     parallel_for(0, ceil_div(k, block), ceil_div(kStreamGrain, block * n), [&](std::int64_t begin, std::int64_t end) {

@@ -215,7 +215,7 @@ Prepared prepare_op(const OpCall& call, const MatMul& op) {
                      .transpose_b = op.transpose_b,
                      .ldc = y[1]};
   if (gemm_call.k == 0) return refuse("an inner extent of 0");
-  return ready([gemm_call](Inputs in, Outputs out) mutable {
+  return ready(kMatrixProduct, [gemm_call](Inputs in, Outputs out) mutable {
     gemm_call.a = in[0].as<float>();
     gemm_call.b = in[1].as<float>();
     gemm_call.bias = in.size() > 2 ? in[2].as<float>() : nullptr;

@@ -17,19 +17,30 @@ using namespace op;
 using Inputs = std::span<const ConstView>;
 using Outputs = std::span<const View>;
 
-// A kernel from a function run(Inputs, Outputs) that holds all that was chosen when it was prepared.
+// A kernel from a function run(Inputs, Outputs) that holds all that was chosen when it was prepared; `algorithm`: a literal.
 template <class Run>
-Prepared ready(Run run) {
+Prepared ready(std::string_view algorithm, Run run) {
   class FunctionKernel final : public Kernel {
    public:
-    explicit FunctionKernel(Run function) : run_(std::move(function)) {}
+    FunctionKernel(std::string_view name, Run function) : algorithm_(name), run_(std::move(function)) {}
     void run(Inputs in, Outputs out) override { run_(in, out); }
+    std::string_view algorithm() const override { return algorithm_; }
 
    private:
+    std::string_view algorithm_;
     Run run_;
   };
-  return {std::make_unique<FunctionKernel>(std::move(run)), ""};
+  return {std::make_unique<FunctionKernel>(algorithm, std::move(run)), ""};
 }
+
+template <class Run>
+Prepared ready(Run run) {
+  return ready(std::string_view(), std::move(run));
+}
+
+// Names of Kernel::algorithm().
+inline constexpr std::string_view kDirect = "direct", kMatrixProduct = "GEMM", kDepthwise = "depthwise",
+                                  kWinograd4 = "Winograd F(4x4, 3x3)";
 
 inline Prepared refuse(std::string reason) { return {nullptr, std::move(reason)}; }
 

@@ -60,6 +60,7 @@ bool Lowering::run(const Fallback& fallback) {
   for (std::size_t i = 0; i < graph_.nodes().size(); ++i) {
     if (lowered_[i]) continue;
     current_ = static_cast<int>(i);
+    group_ = {current_};
     const Node& node = graph_.nodes()[i];
     Refusal refusal;
     try {
@@ -69,9 +70,11 @@ bool Lowering::run(const Fallback& fallback) {
     }
     if (!refusal.empty() && !fallback(node, refusal)) return false;
     lowered_[i] = 1;
+    nodes_of_steps_.resize(plan_.step_count(), group_);
   }
   write_outputs();
   write_updates();
+  nodes_of_steps_.resize(plan_.step_count());
   plan_.finish();
   return true;
 }
@@ -170,7 +173,11 @@ bool Lowering::inputs_defined(const Node& node) const {
   return std::all_of(node.inputs.begin(), node.inputs.end(), [this](ValueId v) { return !copies_[index(v)].empty(); });
 }
 
-void Lowering::mark_lowered(const Node& node) { lowered_[index(graph_.values()[index(node.outputs.front())].producer)] = 1; }
+void Lowering::mark_lowered(const Node& node) {
+  const int number = graph_.values()[index(node.outputs.front())].producer;
+  lowered_[index(number)] = 1;
+  group_.push_back(number);
+}
 
 const Node* Lowering::ready_consumer(ValueId value, const std::function<bool(const Node&)>& wanted) const {
   for (const int consumer : consumers_[index(value)]) {

@@ -24,6 +24,8 @@ class Lowering {
   // that returns false, so does run(), at once.
   using Fallback = std::function<bool(const Node&, const Refusal&)>;
   bool run(const Fallback& fallback);
+  // By step of the plan: the nodes that it is for; none for the copies at the end.
+  const std::vector<std::vector<int>>& nodes_of_steps() const { return nodes_of_steps_; }
 
   const Graph& graph() const { return graph_; }
   Plan& plan() { return plan_; }
@@ -88,10 +90,12 @@ class Lowering {
 
   const Graph& graph_;
   Plan& plan_;
-  int current_ = 0;                             // index of the node that is being lowered
-  std::vector<std::vector<Operand>> copies_;    // by value
-  std::vector<std::vector<int>> consumers_;     // by value: nodes
-  std::vector<char> pinned_;                    // by value: read after the last node
+  int current_ = 0;                           // index of the node that is being lowered
+  std::vector<std::vector<Operand>> copies_;  // by value
+  std::vector<std::vector<int>> consumers_;   // by value: nodes
+  std::vector<char> pinned_;                  // by value: read after the last node
+  std::vector<std::vector<int>> nodes_of_steps_;
+  std::vector<int> group_;                      // the nodes that are being lowered together
   std::vector<char> lowered_;                   // by node; true from the start for one that nobody needs
   std::map<BufferId, int> last_reader_;         // by buffer: the last node that reads a value in it
   std::map<ValueId, BufferId> output_buffers_;  // by output value

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <chrono>
 #include <cstdlib>
 #include <cstring>
 #include <new>
@@ -89,7 +90,7 @@ void Plan::assign_offsets() {
     arena_bytes_ = std::max(arena_bytes_, buffer->offset + buffer->bytes);
   }
   if (arena_bytes_ == 0) return;
-  arena_.reset(std::aligned_alloc(kAlignment, arena_bytes_));
+  arena_.reset(std::aligned_alloc(kAlignment, aligned(arena_bytes_)));
   if (!arena_) throw std::bad_alloc();
   for (Buffer* buffer : order) buffer->memory = static_cast<std::byte*>(arena_.get()) + buffer->offset;
 }
@@ -114,12 +115,19 @@ void Plan::bind(BufferId id, void* memory) {
   for (dnnl::memory& handle : buffer.handles) handle.set_data_handle(memory);
 }
 
-void Plan::run() {
+void Plan::run(std::vector<double>* seconds) {
+  using Clock = std::chrono::steady_clock;
+  auto before = Clock::now();
   for (Step& step : steps_) {
     if (step.body)
       step.body();
     else
       step.primitive.execute(stream_, step.memories);
+    if (!seconds) continue;
+    stream_.wait();
+    const auto after = Clock::now();
+    seconds->push_back(std::chrono::duration<double>(after - before).count());
+    before = after;
   }
   stream_.wait();
 }

@@ -50,9 +50,11 @@ class Plan {
   T* data(BufferId buffer) const {
     return static_cast<T*>(buffers_[index(buffer)].memory);
   }
-  void run();
+  // With `seconds`: sets what each step took.
+  void run(std::vector<double>* seconds = nullptr);
 
   std::size_t workspace_bytes() const { return arena_bytes_; }
+  std::size_t step_count() const { return steps_.size(); }
   // One line a step, for tests and for reading: "jit:avx512_core", "reorder", the names of loops.
   std::vector<std::string> describe_steps() const;
 

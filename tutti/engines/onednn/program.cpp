@@ -22,7 +22,10 @@ bool Executor::build() {
   for (const NamedValue& input : graph_.inputs()) sources_[input.value] = lowering.source_buffer(input.value);
   for (const Variable& variable : graph_.variables()) sources_[variable.value] = lowering.source_buffer(variable.value);
   for (const NamedValue& output : graph_.outputs()) outputs_[output.value] = lowering.output_buffer(output.value);
-  return lowering.run([&](const Node& node, const Refusal& refusal) { return fallback_(lowering, node, refusal); });
+  const bool complete =
+      lowering.run([&](const Node& node, const Refusal& refusal) { return fallback_(lowering, node, refusal); });
+  nodes_of_steps_ = lowering.nodes_of_steps();
+  return complete;
 }
 
 bool Executor::is_stale() const { return threads_ != num_threads(); }
@@ -44,6 +47,22 @@ void Executor::bind_output(ValueId value, void* memory) {
 void Executor::run() {
   const ThreadScope threads;
   plan_->run();
+}
+
+// The steps of the same nodes are one: "reorder + jit:avx512_core".
+std::vector<StepTime> Executor::run_timed() {
+  const ThreadScope threads;
+  std::vector<double> seconds;
+  plan_->run(&seconds);
+  const std::vector<std::string> names = plan_->describe_steps();
+  std::vector<StepTime> times;
+  for (std::size_t i = 0; i < seconds.size(); ++i) {
+    if (times.empty() || times.back().nodes != nodes_of_steps_[i]) times.push_back({nodes_of_steps_[i], "", 0});
+    StepTime& time = times.back();
+    time.seconds += seconds[i];
+    time.algorithm += time.algorithm.empty() ? names[i] : " + " + names[i];
+  }
+  return times;
 }
 
 // --- One op.
@@ -154,6 +173,7 @@ class GraphProgram final : public Program {
   GraphProgram(const Graph& graph, std::shared_ptr<VariableStore> store);
 
   void run(std::span<const Feed> feeds, std::span<const Fetch> fetches) override;
+  std::vector<StepTime> run_timed(std::span<const Feed> feeds, std::span<const Fetch> fetches) override;
   Tensor read(VariableId variable) const override { return checked(variable).clone(); }
   void write(VariableId variable, const Tensor& value) override;
   std::size_t workspace_bytes() const override { return executor_.plan().workspace_bytes(); }
@@ -164,6 +184,9 @@ class GraphProgram final : public Program {
  private:
   bool fall_back(Lowering& lowering, const Node& node, const Refusal& refusal);
   void build();
+  // Binds, runs `body`, copies what could not be bound.
+  template <class Body>
+  void around(std::span<const Feed> feeds, std::span<const Fetch> fetches, const Body& body);
   void bind_feeds(std::span<const Feed> feeds);
   // Returns the fetches that want a copy at the end.
   std::vector<Fetch> bind_fetches(std::span<const Feed> feeds, std::span<const Fetch> fetches);
@@ -244,10 +267,21 @@ std::vector<Fetch> GraphProgram::bind_fetches(std::span<const Feed> feeds, std::
 }
 
 void GraphProgram::run(std::span<const Feed> feeds, std::span<const Fetch> fetches) {
+  around(feeds, fetches, [this] { executor_.run(); });
+}
+
+std::vector<StepTime> GraphProgram::run_timed(std::span<const Feed> feeds, std::span<const Fetch> fetches) {
+  std::vector<StepTime> times;
+  around(feeds, fetches, [&] { times = executor_.run_timed(); });
+  return times;
+}
+
+template <class Body>
+void GraphProgram::around(std::span<const Feed> feeds, std::span<const Fetch> fetches, const Body& body) {
   if (executor_.is_stale()) build();
   bind_feeds(feeds);
   const std::vector<Fetch> later = bind_fetches(feeds, fetches);
-  executor_.run();
+  body();
   for (const Fetch& fetch : later)
     std::memcpy(fetch.view.data, executor_.output(fetch.value), executor_.graph().type(fetch.value).bytes());
 }

@@ -24,6 +24,7 @@ class Executor {
   void bind_source(ValueId value, const void* memory);
   void bind_output(ValueId value, void* memory);
   void run();
+  std::vector<StepTime> run_timed();
   // Where output `value` of the last run is.
   const void* output(ValueId value) const { return plan_->data<void>(outputs_.at(value)); }
   // The number of threads is another one than in build().
@@ -33,6 +34,7 @@ class Executor {
   Graph graph_;
   Fallback fallback_;
   std::unique_ptr<Plan> plan_;
+  std::vector<std::vector<int>> nodes_of_steps_;
   std::map<ValueId, BufferId> sources_, outputs_;
   std::map<ValueId, Tensor> spare_outputs_;
   int threads_ = 0;

@@ -1,12 +1,14 @@
 #include "tutti/engines/torch/program.h"
 
 #include <algorithm>
+#include <chrono>
 #include <unordered_map>
 #include <utility>
 
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 #include <c10/core/InferenceMode.h>
+#include <c10/core/impl/VirtualGuardImpl.h>
 
 #include "tutti/base/error.h"
 #include "tutti/base/parallel.h"
@@ -100,6 +102,7 @@ struct VariableSlot {
 
 // One node and what is known of its inputs before any run.
 struct Step {
+  int index;  // of the node in the graph
   const Node* node;
   // Nobody reads input i later, and it is no variable.
   std::vector<bool> last_use;
@@ -119,17 +122,22 @@ class TorchProgram final : public Program {
   }
 
   void run(std::span<const Feed> feeds, std::span<const Fetch> fetches) override {
-    const AtenScope scope;
-    AtTensors values(graph_.values().size());
-    translate_errors("feeds", [&] { load(feeds, values); });
-    for (const Step& step : steps_) translate_errors(name_of(step.node->op), [&] { run_step(step, values); });
-    translate_errors("fetches", [&] {
-      for (const Fetch& fetch : fetches) store(fetch, values);
-      for (const Update& update : graph_.updates()) {
-        VariableSlot& slot = slot_of(update.variable);
-        slot.tensor = values[index(update.value)].to(device_of(slot.type, device_)).contiguous();
-      }
+    run_steps(feeds, fetches, [](std::span<const int>, std::string_view) {});
+  }
+
+  // On a GPU each step waits for the one before, which a run otherwise need not.
+  std::vector<StepTime> run_timed(std::span<const Feed> feeds, std::span<const Fetch> fetches) override {
+    using Clock = std::chrono::steady_clock;
+    std::vector<StepTime> times;
+    auto before = Clock::now();
+    run_steps(feeds, fetches, [&](std::span<const int> nodes, std::string_view algorithm) {
+      wait_for_device();
+      const auto after = Clock::now();
+      times.push_back(
+          {{nodes.begin(), nodes.end()}, std::string(algorithm), std::chrono::duration<double>(after - before).count()});
+      before = after;
     });
+    return times;
   }
 
   Tensor read(VariableId variable) const override {
@@ -154,6 +162,33 @@ class TorchProgram final : public Program {
  private:
   static std::size_t index(int id) { return static_cast<std::size_t>(id); }
   VariableSlot& slot_of(VariableId variable) { return *variables_[index(variable)]; }
+
+  // `done(nodes, algorithm)` is told of each step.
+  template <class Done>
+  void run_steps(std::span<const Feed> feeds, std::span<const Fetch> fetches, const Done& done) {
+    const AtenScope scope;
+    AtTensors values(graph_.values().size());
+    translate_errors("feeds", [&] { load(feeds, values); });
+    done(std::span<const int>(), "copies");
+    for (const Step& step : steps_) {
+      translate_errors(name_of(step.node->op), [&] { run_step(step, values); });
+      done(std::span(&step.index, 1), "");
+    }
+    translate_errors("fetches", [&] {
+      for (const Fetch& fetch : fetches) store(fetch, values);
+      for (const Update& update : graph_.updates()) {
+        VariableSlot& slot = slot_of(update.variable);
+        slot.tensor = values[index(update.value)].to(device_of(slot.type, device_)).contiguous();
+      }
+    });
+    done(std::span<const int>(), "copies");
+  }
+
+  void wait_for_device() const {
+    if (device_.is_cpu()) return;
+    const c10::impl::VirtualGuardImpl device(device_.type());
+    device.synchronizeStream(device.getStream(device_));
+  }
 
   at::Tensor copy_in(const ConstView& view) const {
     return borrow(view).to(device_of({view.dtype, *view.shape}, device_), /*non_blocking=*/false, /*copy=*/true);
@@ -197,7 +232,11 @@ class TorchProgram final : public Program {
     for (auto node = nodes.rbegin(); node != nodes.rend(); ++node) {
       const bool live = std::any_of(node->outputs.begin(), node->outputs.end(), [&](ValueId id) { return needed[index(id)]; });
       if (!live) continue;
-      Step step{&*node, std::vector<bool>(node->inputs.size(), false), std::vector<bool>(node->inputs.size(), false), {}};
+      Step step{static_cast<int>(nodes.rend() - node) - 1,
+                &*node,
+                std::vector<bool>(node->inputs.size(), false),
+                std::vector<bool>(node->inputs.size(), false),
+                {}};
       for (const ValueId id : node->outputs)
         if (!needed[index(id)]) step.unused_outputs.push_back(id);
       for (std::size_t i = node->inputs.size(); i-- > 0;) {

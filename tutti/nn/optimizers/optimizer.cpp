@@ -106,6 +106,11 @@ void Optimizer::add_updates(Graph& graph, std::span<const ValueId> weights, std:
   const auto squared_norm = [&](ValueId value) {
     return graph.add1(op::Reduce{op::ReduceKind::kSumSquares, {}, false}, {value});
   };
+  const auto set_origin = [&](std::size_t i) {  // the layer of weight "layer/kernel"
+    const std::string& name = graph.values()[static_cast<std::size_t>(weights[i])].name;
+    graph.set_origin({name.substr(0, name.rfind('/')), Node::Phase::kUpdate});
+  };
+  graph.set_origin({"", Node::Phase::kUpdate});
   ValueId global = kNoValue;
   if (common.global_clipnorm)
     for (const ValueId gradient : clipped) {
@@ -113,20 +118,24 @@ void Optimizer::add_updates(Graph& graph, std::span<const ValueId> weights, std:
       const ValueId norm = squared_norm(gradient);
       global = global == kNoValue ? norm : graph.add1(op::Binary{op::BinaryKind::kAdd}, {global, norm});
     }
-  for (ValueId& gradient : clipped) {
+  for (std::size_t i = 0; i < clipped.size(); ++i) {
+    ValueId& gradient = clipped[i];
     if (gradient == kNoValue) continue;
+    set_origin(i);
     if (common.clipnorm) gradient = graph.add1(op::ClipByNorm{*common.clipnorm}, {gradient, squared_norm(gradient)});
     if (common.global_clipnorm) gradient = graph.add1(op::ClipByNorm{*common.global_clipnorm}, {gradient, global});
     if (common.clipvalue) gradient = graph.add1(op::Clip{-*common.clipvalue, *common.clipvalue}, {gradient});
   }
   for (std::size_t i = 0; i < weights.size(); ++i) {
     if (clipped[i] == kNoValue) continue;  // the loss does not depend on this weight
+    set_origin(i);
     const std::vector<ValueId>& slots = variables.slots[i];
     const std::vector<ValueId> updated = rule_->update({graph, weights[i], clipped[i], variables.learning_rate, variables.step,
                                                         slots, variables.scalars, common.weight_decay});
     graph.update(weights[i], updated[0]);
     for (std::size_t slot = 0; slot < slots.size(); ++slot) graph.update(slots[slot], updated[slot + 1]);
   }
+  graph.set_origin({"", Node::Phase::kUpdate});
   const std::vector<ValueId> scalars = rule_->update_scalars(graph, variables.step, variables.scalars);
   for (std::size_t i = 0; i < scalars.size(); ++i) graph.update(variables.scalars[i], scalars[i]);
   graph.update(variables.step, graph.add1(op::Increment{}, {variables.step}));

@@ -1,0 +1,183 @@
+#include "tutti/bench/bench.h"
+
+#include <benchmark/benchmark.h>
+
+#include <algorithm>
+#include <chrono>
+#include <map>
+#include <memory>
+#include <set>
+
+#include "tutti/base/error.h"
+#include "tutti/base/interrupt.h"
+#include "tutti/base/parallel.h"
+#include "tutti/base/philox.h"
+#include "tutti/bench/layer_times.h"
+#include "tutti/engines/engines.h"
+#include "tutti/experiment/environment.h"
+#include "tutti/graph/cost.h"
+#include "tutti/nn/programs.h"
+
+namespace tutti {
+namespace {
+
+constexpr int kMinTimedRuns = 5, kMaxTimedRuns = 200;
+constexpr char kPeak[] = "peak";
+
+// Pixels 0 to 255, labels below `classes`.
+Tensor drawn(const TensorType& type, std::uint32_t classes) {
+  Tensor tensor(type);
+  const Philox random(1, stream_of("bench"));
+  std::uint64_t i = 0;
+  if (type.dtype == DType::kInt32)
+    for (std::int32_t& label : tensor.data<std::int32_t>()) label = static_cast<std::int32_t>(random.below(i++, classes));
+  if (type.dtype == DType::kFloat32)
+    for (float& pixel : tensor.data<float>()) pixel = static_cast<float>(random.below(i++, 256));
+  return tensor;
+}
+
+// A model on one engine, with one batch.
+class EngineStep {
+ public:
+  EngineStep(const BenchOptions& options, const BenchEngine& engine) : model_(options.make_model()) {
+    model_.compile({.optimizer = Optimizer(options.optimizer),
+                    .loss = LossFunction(options.loss),
+                    .engine = engine.name,
+                    .device = engine.device});
+    compiled_ = &Programs::of(model_).get({.purpose = options.purpose, .batch_size = options.batch_size});
+    const Graph& graph = compiled_->graph;
+    for (const NamedValue& output : graph.outputs()) outputs_.emplace_back(graph.type(output.value));
+    const Shape& prediction = graph.shape(graph.outputs().back().value);
+    const auto classes = static_cast<std::uint32_t>(prediction.rank() > 0 ? prediction[-1] : 1);
+    for (const NamedValue& input : graph.inputs()) batch_.push_back(drawn(graph.type(input.value), classes));
+    for (std::size_t i = 0; i < batch_.size(); ++i) feeds_.push_back({graph.inputs()[i].value, batch_[i].view()});
+    for (std::size_t i = 0; i < outputs_.size(); ++i) fetches_.push_back({graph.outputs()[i].value, outputs_[i].view()});
+  }
+
+  void run() { compiled_->program->run(feeds_, fetches_); }
+  std::vector<StepTime> run_timed() { return compiled_->program->run_timed(feeds_, fetches_); }
+  const Model& model() const { return model_; }
+  const Graph& graph() const { return compiled_->graph; }
+  const Program& program() const { return *compiled_->program; }
+
+ private:
+  Model model_;
+  Programs::Compiled* compiled_;
+  std::vector<Tensor> batch_, outputs_;
+  std::vector<Feed> feeds_;
+  std::vector<Fetch> fetches_;
+};
+
+// Takes Google Benchmark's results and prints nothing.
+class Collector final : public benchmark::BenchmarkReporter {
+ public:
+  bool ReportContext(const Context&) override { return true; }
+  void ReportRuns(const std::vector<Run>& runs) override {
+    for (const Run& run : runs)
+      if (run.run_type == Run::RT_Iteration && !run.error_occurred && run.iterations > 0)
+        seconds_[run.run_name.function_name].push_back(run.real_accumulated_time / static_cast<double>(run.iterations));
+  }
+  std::vector<double> seconds(const std::string& name) const {
+    const auto found = seconds_.find(name);
+    return found == seconds_.end() ? std::vector<double>() : found->second;
+  }
+
+ private:
+  std::map<std::string, std::vector<double>> seconds_;
+};
+
+std::string name_of_benchmark(std::size_t engine) { return fmt::format("engine {}", engine); }
+
+// `peaks` gets one measurement a repetition.
+Collector run_interleaved(std::vector<std::unique_ptr<EngineStep>>& steps, const BenchOptions& options,
+                          std::vector<double>& peaks) {
+  static const bool initialized [[maybe_unused]] = [] {
+    std::string program = "tutti", flag = "--benchmark_enable_random_interleaving=true";
+    char* arguments[] = {program.data(), flag.data()};
+    int count = 2;
+    benchmark::Initialize(&count, arguments);
+    return true;
+  }();
+  benchmark::ClearRegisteredBenchmarks();
+  std::exception_ptr failure;  // Google Benchmark is compiled without a thought of exceptions
+  for (std::size_t i = 0; i < steps.size(); ++i)
+    benchmark::RegisterBenchmark(name_of_benchmark(i).c_str(),
+                                 [&failure, step = steps[i].get()](benchmark::State& state) {
+                                   for (auto _ : state) {
+                                     try {
+                                       if (!interrupted() && !failure) step->run();
+                                     } catch (...) {
+                                       failure = std::current_exception();
+                                     }
+                                     if (interrupted() || failure) return state.SkipWithError("stopped");
+                                   }
+                                 })
+        ->UseRealTime()
+        ->MinTime(options.seconds)
+        ->Repetitions(options.repetitions);
+  benchmark::RegisterBenchmark(kPeak,
+                               [&peaks](benchmark::State& state) {
+                                 for (auto _ : state) peaks.push_back(measure_peak_flops());
+                               })
+      ->UseRealTime()
+      ->Iterations(1)
+      ->Repetitions(options.repetitions);
+  Collector collector;
+  benchmark::RunSpecifiedBenchmarks(&collector);
+  benchmark::ClearRegisteredBenchmarks();
+  if (failure) std::rethrow_exception(failure);
+  check_interrupt();
+  return collector;
+}
+
+// Runs for about `seconds`.
+std::vector<LayerTime> time_layers(EngineStep& step, double seconds) {
+  using Clock = std::chrono::steady_clock;
+  std::vector<std::vector<StepTime>> runs;
+  const auto begin = Clock::now();
+  const auto passed = [&] { return std::chrono::duration<double>(Clock::now() - begin).count(); };
+  while (runs.size() < kMinTimedRuns || (runs.size() < kMaxTimedRuns && passed() < seconds)) {
+    runs.push_back(step.run_timed());
+    check_interrupt();
+  }
+  return layer_times(step.graph(), runs);
+}
+
+}  // namespace
+
+double median(std::vector<double> values) {
+  if (values.empty()) return 0;
+  std::ranges::sort(values);
+  const std::size_t half = values.size() / 2;
+  return values.size() % 2 == 1 ? values[half] : (values[half - 1] + values[half]) / 2;
+}
+
+BenchResults run_bench(const BenchOptions& options) {
+  const bool training = options.purpose == Purpose::kTraining;
+  std::vector<std::unique_ptr<EngineStep>> steps;
+  for (const BenchEngine& engine : options.engines) {
+    steps.push_back(std::make_unique<EngineStep>(options, engine));
+    steps.back()->run();  // what is made at the first run is made now
+    check_interrupt();
+  }
+  if (steps.empty()) fail("bench", "there is no engine to measure.");
+  BenchResults results{.model = steps.front()->model().name(),
+                       .purpose = training ? "training" : "inference",
+                       .optimizer = training ? options.optimizer : "",
+                       .loss = training ? options.loss : "",
+                       .batch_size = options.batch_size,
+                       .parameters = steps.front()->model().count_params(),
+                       .threads = num_threads(),
+                       .flops = flops_of(steps.front()->graph()),
+                       .environment = describe_environment()};
+  const Collector collector = run_interleaved(steps, options, results.peak_flops);
+  for (std::size_t i = 0; i < steps.size(); ++i)
+    results.engines.push_back({.engine = options.engines[i],
+                               .step_seconds = collector.seconds(name_of_benchmark(i)),
+                               .layers = time_layers(*steps[i], options.seconds),
+                               .fallbacks = steps[i]->program().fallbacks(),
+                               .workspace_bytes = static_cast<double>(steps[i]->program().workspace_bytes())});
+  return results;
+}
+
+}  // namespace tutti

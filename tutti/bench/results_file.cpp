@@ -1,0 +1,142 @@
+// Results as JSON, and two of them compared.
+#include <algorithm>
+
+#include <nlohmann/json.hpp>
+
+#include "tutti/base/error.h"
+#include "tutti/bench/bench.h"
+
+namespace tutti {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr char kFormat[] = "tutti bench";
+constexpr int kVersion = 1;
+
+Json json_of(const LayerTime& layer) {
+  return {{"layer", layer.layer},     {"phase", layer.phase}, {"algorithm", layer.algorithm},
+          {"seconds", layer.seconds}, {"flops", layer.flops}, {"bytes", layer.bytes}};
+}
+
+LayerTime layer_of(const Json& json) {
+  return {.layer = json.at("layer"),
+          .phase = json.at("phase"),
+          .algorithm = json.at("algorithm"),
+          .seconds = json.at("seconds"),
+          .flops = json.at("flops"),
+          .bytes = json.at("bytes")};
+}
+
+Json json_of(const EngineTimes& times) {
+  Json layers = Json::array();
+  for (const LayerTime& layer : times.layers) layers.push_back(json_of(layer));
+  return {{"engine", times.engine.name},
+          {"device", times.engine.device},
+          {"median_seconds", median(times.step_seconds)},
+          {"step_seconds", times.step_seconds},
+          {"workspace_bytes", times.workspace_bytes},
+          {"fallbacks", times.fallbacks},
+          {"layers", std::move(layers)}};
+}
+
+EngineTimes engine_of(const Json& json) {
+  EngineTimes times{.engine = {json.at("engine"), json.at("device")},
+                    .step_seconds = json.at("step_seconds"),
+                    .fallbacks = json.at("fallbacks"),
+                    .workspace_bytes = json.at("workspace_bytes")};
+  for (const Json& layer : json.at("layers")) times.layers.push_back(layer_of(layer));
+  return times;
+}
+
+double peak_of(const BenchResults& results) { return median(results.peak_flops); }
+
+// What both must agree in.
+template <class Value>
+void expect_same(const char* what, const Value& before, const Value& now) {
+  if (before != now) fail("bench", "the results to compare with have another {}: {}. Now it is {}.", what, before, now);
+}
+
+bool slower(double before, double now, double peak_ratio, double tolerance) {
+  return now > before * (1 + tolerance) && now * peak_ratio > before * (1 + tolerance);
+}
+
+}  // namespace
+
+std::string to_json(const BenchResults& results) {
+  Json environment = Json::object(), engines = Json::array();
+  for (const auto& [what, value] : results.environment) environment[what] = value;
+  for (const EngineTimes& engine : results.engines) engines.push_back(json_of(engine));
+  const Json json = {{"format", kFormat},
+                     {"version", kVersion},
+                     {"model", results.model},
+                     {"parameters", results.parameters},
+                     {"purpose", results.purpose},
+                     {"optimizer", results.optimizer},
+                     {"loss", results.loss},
+                     {"batch_size", results.batch_size},
+                     {"threads", results.threads},
+                     {"flops", results.flops},
+                     {"peak_flops", results.peak_flops},
+                     {"environment", std::move(environment)},
+                     {"engines", std::move(engines)}};
+  return json.dump(2) + "\n";
+}
+
+BenchResults bench_results_from_json(const std::string& text, const std::string& file) {
+  try {
+    const Json json = Json::parse(text);
+    if (json.value("format", "") != kFormat || json.value("version", 0) != kVersion)
+      fail("bench", "{} is not what `tutti bench --json` of this version prints.", file);
+    BenchResults results{.model = json.at("model"),
+                         .purpose = json.at("purpose"),
+                         .optimizer = json.at("optimizer"),
+                         .loss = json.at("loss"),
+                         .batch_size = json.at("batch_size"),
+                         .parameters = json.at("parameters"),
+                         .threads = json.at("threads"),
+                         .flops = json.at("flops"),
+                         .peak_flops = json.at("peak_flops")};
+    for (const Json& engine : json.at("engines")) results.engines.push_back(engine_of(engine));
+    for (const auto& [what, value] : json.at("environment").items()) results.environment.emplace_back(what, value);
+    return results;
+  } catch (const nlohmann::json::exception& error) {
+    fail("bench", "{} is not what `tutti bench --json` prints: {}", file, error.what());
+  }
+}
+
+std::vector<BenchChange> compare_bench(const BenchResults& before, const BenchResults& now, double tolerance) {
+  expect_same("model", before.model, now.model);
+  expect_same("number of parameters", before.parameters, now.parameters);
+  expect_same("purpose", before.purpose, now.purpose);
+  expect_same("batch size", before.batch_size, now.batch_size);
+  expect_same("number of threads", before.threads, now.threads);
+  expect_same("optimizer", before.optimizer, now.optimizer);
+  const double peak_ratio = peak_of(before) > 0 ? peak_of(now) / peak_of(before) : 1;
+  std::vector<BenchChange> changes;
+  for (const EngineTimes& times : now.engines) {
+    const auto old = std::ranges::find_if(before.engines, [&](const EngineTimes& each) {
+      return each.engine.name == times.engine.name && each.engine.device == times.engine.device;
+    });
+    if (old == before.engines.end()) continue;
+    BenchChange change{.engine = times.engine.name,
+                       .device = times.engine.device,
+                       .before = median(old->step_seconds),
+                       .now = median(times.step_seconds)};
+    if (!(change.before > 0)) fail("bench", "the results to compare with have no time of {}.", change.engine);
+    change.ratio = change.now / change.before;
+    change.ratio_to_peak = change.ratio * peak_ratio;
+    change.is_regression = slower(change.before, change.now, peak_ratio, tolerance);
+    for (const LayerTime& layer : times.layers)
+      for (const LayerTime& other : old->layers)
+        if (layer.layer == other.layer && layer.phase == other.phase &&
+            slower(other.seconds, layer.seconds, peak_ratio, tolerance))
+          change.slower.push_back(fmt::format("{}{}{}: {:.2f} times", layer.layer, layer.phase.empty() ? "" : " ", layer.phase,
+                                              layer.seconds / other.seconds));
+    changes.push_back(std::move(change));
+  }
+  if (changes.empty()) fail("bench", "the results to compare with are of other engines.");
+  return changes;
+}
+
+}  // namespace tutti
