@@ -3,6 +3,19 @@
 #include <CLI/CLI.hpp>
 
 namespace tutti::cli {
+namespace {
+
+// `type` stands behind the option's own in --help.
+CLI::Validator number_that(bool (*is_good)(double), const char* type, const char* rule) {
+  const auto check = [is_good, rule](std::string& text) {
+    double value = 0;
+    if (CLI::detail::lexical_cast(text, value) && is_good(value)) return std::string();
+    return text + " " + rule;
+  };
+  return CLI::Validator(check, type);
+}
+
+}  // namespace
 
 Option& Option::required() {
   option_->required();
@@ -13,11 +26,11 @@ Option& Option::show_default() {
   return *this;
 }
 Option& Option::positive() {
-  option_->check(CLI::PositiveNumber);
+  option_->check(number_that([](double value) { return value > 0; }, "POSITIVE", "must be more than 0"));
   return *this;
 }
 Option& Option::not_negative() {
-  option_->check(CLI::NonNegativeNumber);
+  option_->check(number_that([](double value) { return value >= 0; }, "NONNEGATIVE", "must not be negative"));
   return *this;
 }
 Option& Option::one_of(std::vector<std::string> values) {

@@ -66,13 +66,55 @@ TEST_F(Cli, EveryCommandHasHelpWithAnExample) {
   }
 }
 
+TEST_F(Cli, BenchPrintsLayersAndStepsOfEachEngine) {
+  write_file_atomically(folder_ / "model.yaml", kTinyModel);
+  const std::string bench = "tutti bench model.yaml --repetitions 2 --seconds 0.01 --engine ";
+  const Result text = shell(bench + "native --engine reference");
+  EXPECT_EQ(text.code, 0) << text.err;
+  for (const char* expected :
+       {"training step of 32 samples", "\nnative\nlayer", "\nreference\nlayer", "conv2d", "backward", "optimizer", "samples/s"})
+    EXPECT_THAT(text.out, ContainsRegex(expected));
+  const Result json = shell(bench + "native --json > before.json; cat before.json");
+  EXPECT_EQ(nlohmann::json::parse(json.out).at("engines").at(0).at("engine"), "native");
+  // Twice as fast before: a regression now. A hundred times as slow: none.
+  const auto compare = [&](double factor) {
+    auto before = nlohmann::json::parse(json.out);
+    for (auto& seconds : before.at("engines").at(0).at("step_seconds")) seconds = seconds.get<double>() * factor;
+    write_file_atomically(folder_ / "changed.json", before.dump());
+    return shell(bench + "native --compare changed.json --tolerance 50");
+  };
+  const Result slower = compare(0.01), faster = compare(100);
+  EXPECT_EQ(slower.code, 1) << slower.err;
+  EXPECT_THAT(slower.out, HasSubstr("slower"));
+  EXPECT_EQ(faster.code, 0) << faster.out;
+}
+
+TEST_F(Cli, BenchSaysWhatIsWrongInOneLine) {
+  write_file_atomically(folder_ / "model.yaml", kTinyModel);
+  write_file_atomically(folder_ / "bad.json", "{");
+  const std::vector<std::pair<std::string, std::string>> cases = {{"missing.yaml", "there is no file missing.yaml"},
+                                                                  {"model.yaml --engine fast", "unknown engine"},
+                                                                  {"model.yaml --engine native:cuda", "native runs on the CPU"},
+                                                                  {"model.yaml --loss foo", "unknown loss"},
+                                                                  {"model.yaml --seconds 0", "--seconds"},
+                                                                  {"model.yaml --compare missing.json", "missing.json"},
+                                                                  {"model.yaml --compare bad.json", "bad.json is not what"}};
+  for (const auto& [arguments, expected] : cases) {
+    const Result result = shell("tutti bench " + arguments);
+    EXPECT_EQ(result.code, 1) << arguments;
+    EXPECT_THAT(result.err, HasSubstr(expected)) << arguments;
+    EXPECT_EQ(lines(result.err), 1u) << result.err;
+    EXPECT_EQ(result.out, "") << arguments;
+  }
+}
+
 TEST_F(Cli, WrongUsageIsOneLineThatHelps) {
   const std::vector<std::pair<std::string, std::string>> cases = {
       {"tutti trian x.yaml", "unknown command 'trian'. Did you mean 'train'? See: tutti --help"},
       {"tutti summary a.yaml --jsn", "unknown argument '--jsn'. Did you mean '--json'? See: tutti summary --help"},
       {"tutti", "See: tutti --help"},
       {"tutti train", "SPEC is required"},
-      {"tutti train a.yaml --parallel 0", "--parallel"},
+      {"tutti train a.yaml --parallel 0", "--parallel: 0 must be more than 0. See: tutti train --help"},
       {"tutti completion csh", "bash"}};
   for (const auto& [command, expected] : cases) {
     const Result result = shell(command);
