@@ -1,110 +1,182 @@
 #!/usr/bin/python3
-"""Compares engines and PyTorch on the reference CNN: all contenders take turns, half a second each, and medians are printed.
+"""Compares tutti's engines with PyTorch and ONNX Runtime: all contenders take turns, half a second each, in one run.
 
-    bench/cnn/compare.py build/release --rounds 9 --threads 2 [--json FILE] [--only native,pytorch]
+    bench/compare/compare.py build/bench [--model cnn|vgg|resnet] [--rounds 7] [--quick] [--only native,pytorch]
 
-Needs a build with -DTUTTI_BENCH=ON. PyTorch joins, in both memory formats, where python3-torch is installed; a fair peer only with
-an optimised BLAS (apt install libopenblas0-pthread): on the reference BLAS its dense layers take half of the time.
+Needs a build with -DTUTTI_BENCH=ON; scripts/bench does everything. Writes results.json, table.md, plot.svg and plot.png, and prints the
+table. bench/README.md says what is measured and how.
 """
 
 import argparse
+import contextlib
+import datetime
 import json
 import os
 import pathlib
-import statistics
-import subprocess
+import re
+import shlex
+import signal
 import sys
 
+import candidates
+import plot
+import report
+from contender import Contender
+
+sys.path.insert(0, str(candidates.PEERS))
+import architecture  # noqa: E402
+
 REQUESTS = ["train 32", "train 128", "infer 1", "infer 32", "infer 256"]
-TRAINING_FLOP = 121.5e6  # of a direct convolution's training step, an image
-HERE = pathlib.Path(__file__).resolve().parent
+QUICK_REQUESTS, QUICK_ROUNDS, ROUNDS = ["train 32", "infer 32"], 3, 7
 
 
-class Contender:
-    def __init__(self, name, command, threads):
-        self.name, self.results = name, {}
-        environment = dict(os.environ, TUTTI_NUM_THREADS=str(threads), OMP_NUM_THREADS=str(threads))
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
-
-    def ask(self, request):
-        try:
-            self.process.stdin.write(request + "\n")
-            self.process.stdin.flush()
-            answer = self.process.stdout.readline()
-        except BrokenPipeError:
-            answer = ""
-        if not answer:
-            raise SystemExit(f"{self.name} gave no answer to '{request}'; it ended with status {self.process.wait()}.")
-        self.results.setdefault(request, []).append(float(answer))
-
-
-def make_contenders(options):
-    worker = options.build / "bin" / "bench_cnn_worker"
-    contenders = [Contender(engine, [worker, engine], options.threads) for engine in ("native", "onednn", "torch")
-                  if engine in options.only]
-    if "pytorch" in options.only and subprocess.run([sys.executable, "-c", "import torch"], capture_output=True).returncode == 0:
-        warn_of_slow_blas()
-        for name, flags in (("pytorch", []), ("pytorch-nhwc", ["--channels-last"])):
-            contenders.append(Contender(name, [sys.executable, HERE / "pytorch_worker.py", str(options.threads), *flags],
-                                        options.threads))
-    return contenders
+def parse_options():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.error = lambda message: sys.exit(f"error: {message} (see --help)")
+    parser.add_argument("build", type=pathlib.Path, help="build folder")
+    parser.add_argument("--model", choices=candidates.MODELS, default="cnn")
+    parser.add_argument("--rounds", type=int, help=f"turns of each contender at each request (default {ROUNDS}, quick {QUICK_ROUNDS})")
+    parser.add_argument("--quick", action="store_true", help=f"only {' and '.join(QUICK_REQUESTS)}")
+    parser.add_argument("--threads", type=int, default=min(2, len(os.sched_getaffinity(0))))
+    parser.add_argument("--only", default=",".join(candidates.LABELS), help="contenders, the first is native (default: %(default)s)")
+    parser.add_argument("--requests", help=f"default: {','.join(REQUESTS)}")
+    parser.add_argument("--out", type=pathlib.Path, help="folder of the results (default: BUILD/results/MODEL)")
+    parser.add_argument("--onnxruntime", type=pathlib.Path, help="where npm put onnxruntime-node (default: BUILD/onnxruntime)")
+    parser.add_argument("--command", default=shlex.join(sys.argv), help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    options.only = set(options.only.split(","))
+    options.requests = options.requests.split(",") if options.requests else QUICK_REQUESTS if options.quick else REQUESTS
+    options.rounds = (QUICK_ROUNDS if options.quick else ROUNDS) if options.rounds is None else options.rounds
+    options.out = options.out or options.build / "results" / options.model
+    check(options, parser.error)
+    return options
 
 
-def cell(values):
-    return f"{statistics.median(values):.0f} ({min(values):.0f}-{max(values):.0f})"
+def check(options, error):
+    if options.rounds < 1:
+        error(f"--rounds must be at least 1. Got {options.rounds}")
+    if options.threads < 1:
+        error(f"--threads must be at least 1. Got {options.threads}")
+    for name in options.only.difference(candidates.LABELS):
+        error(f"unknown contender {name!r}. Expected some of {', '.join(candidates.LABELS)}")
+    for request in options.requests:
+        if not re.fullmatch(r"(train|infer) [1-9]\d*", request):
+            error(f"unknown request {request!r}. Expected 'train BATCH' or 'infer BATCH'")
+    binary = candidates.worker(options.build, "native", options.model)[0]
+    if not binary.exists():
+        error(f"{binary} does not exist. Build with -DTUTTI_BENCH=ON, or use scripts/bench")
 
 
-def print_table(contenders, requests, peak):
-    print("| images/s: median (lowest-highest) | " + " | ".join(each.name for each in contenders) + " |")
-    print("|---" * (len(contenders) + 1) + "|")
-    for request in requests:
-        print(f"| {request} | " + " | ".join(cell(each.results[request]) for each in contenders) + " |")
-    first, others = contenders[0], contenders[1:]
-    for request in requests:
-        for other in others:
-            pairs = [a / b for a, b in zip(first.results[request], other.results[request])]
-            print(f"{request}: {first.name} / {other.name} = {statistics.median(pairs):.2f} ({min(pairs):.2f}-{max(pairs):.2f})")
-    print(f"FMA peak: {cell(peak)} GFLOP/s")
-    for each in contenders:
-        for request in [each for each in requests if each.startswith("train")]:
-            pairs = [TRAINING_FLOP * rate / (p * 1e9) for rate, p in zip(each.results[request], peak)]
-            print(f"{each.name}, {request}: direct FLOP/s / peak = {statistics.median(pairs):.2f}")
-        print(f"{each.name}: peak memory {each.results['memory'][-1] / 2**20:.0f} MiB")
+def is_training(request):
+    return request.startswith("train")
 
 
-def warn_of_slow_blas():
-    """Debian's python3-torch runs on whatever libblas.so.3 leads to."""
-    for link in pathlib.Path("/usr/lib").glob("*/libblas.so.3"):
-        if link.resolve().parent.name == "blas":
-            print(f"PyTorch is slower here than it could be: {link} is the reference BLAS. apt install libopenblas0-pthread",
-                  file=sys.stderr)
+def check_parameters(candidate, contender, expected):
+    """False if it ended. All contenders must run the same model."""
+    count = candidate.parameters or contender.ask("parameters")
+    if count is not None and count != expected:
+        sys.exit(f"error: {contender.name} has {count:,.0f} parameters, the model {expected:,}.")
+    return count is not None
+
+
+def measure_memory(candidate, request, threads):
+    """Peak resident bytes of a process that does nothing but train; None if it ended."""
+    fresh = Contender(candidate.name, candidate.command, threads)
+    with contextlib.closing(fresh):
+        fresh.ask(request)
+        size = fresh.ask("memory")
+    if fresh.ended:
+        say(f"{candidate.name} ended while its memory was measured: {fresh.ended}")
+    return size
+
+
+def take_turns(options, contenders, meters, alone):
+    """`contenders`: [(Candidate, Contender)]; `alone`: native on one thread or None."""
+    known = set()
+    for turn in range(options.rounds):
+        say(f"round {turn + 1} of {options.rounds}")
+        order = contenders if turn % 2 == 0 else contenders[::-1]
+        for request in options.requests:
+            for meter in meters if is_training(request) else []:
+                meter.ask("peak", name=request)
+            for candidate, contender in order:
+                if candidate.trains or not is_training(request):
+                    contender.ask(request)
+                if candidate.name == "native" and alone and is_training(request):
+                    alone.ask(request)
+                if contender.ended and contender.name not in known:
+                    known.add(contender.name)
+                    say(f"{contender.name} ended: {contender.ended}")
+
+
+def run(options, field, layers):
+    """Everything that is measured."""
+    parameters = architecture.parameters(layers)
+    native = candidates.worker(options.build, "native", options.model)
+    with contextlib.ExitStack() as stack:
+        def start(name, command, threads):
+            contender = Contender(name, command, threads)
+            stack.callback(contender.close)
+            return contender
+
+        memory = {each.name: {} for each in field.candidates}
+        for candidate in field.candidates:
+            say(f"memory of {candidate.name}") if candidate.trains else None
+            for request in filter(is_training, options.requests if candidate.trains else []):
+                memory[candidate.name][request] = measure_memory(candidate, request, options.threads)
+        contenders = [(each, start(each.name, each.command, options.threads)) for each in field.candidates]
+        for candidate, contender in contenders:
+            if check_parameters(candidate, contender, parameters):
+                say(f"{contender.name}: {parameters:,} parameters")
+            else:
+                say(f"{contender.name} ended: {contender.ended}")
+        meters = [start("peak", native, threads) for threads in sorted({options.threads, 1}, reverse=True)]
+        alone = start("native-1", native, 1) if options.threads > 1 and "native" in options.only else None
+        take_turns(options, contenders, meters, alone)
+        return {
+            "model": options.model, "parameters": parameters, "training_flop": architecture.training_flop(layers),
+            "command": options.command, "date": datetime.date.today().isoformat(), "cpu": cpu(),
+            "cores": len(os.sched_getaffinity(0)), "threads": options.threads, "rounds": options.rounds,
+            "requests": options.requests, "versions": field.versions, "absent": field.absent,
+            "contenders": {contender.name: {"images_per_second": rates_of(contender), "memory_bytes": memory[contender.name],
+                                            "ended": contender.ended} for _, contender in contenders},
+            "one_thread": {"images_per_second": rates_of(alone), "ended": alone.ended} if alone else None,
+            "peak_gflops": dict(zip(map(str, sorted({options.threads, 1}, reverse=True)), (each.results for each in meters))),
+        }
+
+
+def rates_of(contender):
+    return {request: values for request, values in contender.results.items() if request != "parameters"}
+
+
+def cpu():
+    found = re.search(r"^model name\s*:\s*(.*)$", pathlib.Path("/proc/cpuinfo").read_text(), re.MULTILINE)
+    return found[1] if found else os.uname().machine
+
+
+def say(text):
+    print(text, file=sys.stderr, flush=True)
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("build", type=pathlib.Path, help="build folder")
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--only", type=lambda text: text.split(","), default=["native", "onednn", "torch", "pytorch"])
-    parser.add_argument("--requests", type=lambda text: text.split(","), default=REQUESTS)
-    parser.add_argument("--json", type=pathlib.Path, help="write all measurements there")
-    options = parser.parse_args()
-
-    meter = Contender("peak", [options.build / "bin" / "bench_cnn_worker", "native"], options.threads)
-    contenders = make_contenders(options)
-    for _ in range(options.rounds):
-        meter.ask("peak")
-        for request in options.requests:
-            for contender in contenders:
-                contender.ask(request)
-    for contender in contenders:
-        contender.ask("memory")
-    peak = meter.results["peak"]
-    print_table(contenders, options.requests, peak)
-    if options.json:
-        results = {each.name: each.results for each in [meter, *contenders]}
-        options.json.write_text(json.dumps(results, indent=1) + "\n")
+    options = parse_options()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    field = candidates.find(options)
+    for name, why in field.absent.items():
+        say(f"{name} is absent: {why}")
+    results = run(options, field, architecture.read_model(candidates.MODELS[options.model]))
+    results["native_ratios"] = report.ratios(results) if "native" in results["contenders"] else {}
+    options.out.mkdir(parents=True, exist_ok=True)
+    (options.out / "results.json").write_text(json.dumps(results, indent=1) + "\n")
+    text = report.markdown(results)
+    (options.out / "table.md").write_text(text)
+    plot.draw(results, options.out)
+    print(text, end="")
+    say(f"written: {options.out}/results.json, table.md, plot.svg, plot.png")
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except KeyboardInterrupt:
+        sys.exit(130)
