@@ -1,6 +1,7 @@
 """The picture of compare.py's results: a panel of bars for each request, drawn by gnuplot as SVG and PNG."""
 
 import dataclasses
+import math
 import statistics
 import subprocess
 import sys
@@ -13,7 +14,7 @@ COLORS = {"native": "#0072B2", "onednn": "#56B4E9", "torch": "#A6D8F5", "pytorch
           "onnxruntime": "#009E73"}
 PANEL_WIDTH, LEFT, RIGHT = 330, 120, 25  # pixels
 ROW_HEIGHT, ABOVE, BELOW = 26, 46, 30  # of a panel
-HEAD, FOOT = 44, 26  # of the picture
+HEAD, FOOT = 50, 44  # of the picture
 
 
 @dataclasses.dataclass
@@ -48,7 +49,13 @@ def panels(results):
 
 def label(panel, name):
     factor = panel.factors.get(name)
-    return number(panel.bars[name][0]) + (f"  ({number(factor)})" if factor else "")
+    return number(panel.bars[name][0]) + (f"  ({number(factor)}×)" if factor else "")
+
+
+def tick_step(span):
+    """1, 2 or 5 times a power of ten, for three to five ticks."""
+    power = 10 ** math.floor(math.log10(span / 3))
+    return max(step * power for step in (1, 2, 5) if 3 * step * power <= span)
 
 
 def draw_panel(panel, names, left, top, size, labelled):
@@ -65,13 +72,14 @@ def draw_panel(panel, names, left, top, size, labelled):
     lines += [
         f"set lmargin at screen {left / width:.5f}", f"set rmargin at screen {(left + PANEL_WIDTH - LEFT / 3 - RIGHT) / width:.5f}",
         f"set tmargin at screen {1 - (top + ABOVE) / height:.5f}", f"set bmargin at screen {1 - bottom / height:.5f}",
-        f'set title "{panel.title}" offset 0,-0.4 font ",11"', f"set xrange [0:{1.42 * longest}]",
+        f'set title "{panel.title}" offset 0,-0.4 font ",11"', f"set xrange [0:{1.45 * longest}]",
+        f"set xtics {tick_step(1.45 * longest)}",
         f"set yrange [0.4:{len(names) + 0.6}]",
     ]
     marks = ", ".join(f'"{LABELS[name] if labelled else ""}" {len(names) - index}' for index, name in enumerate(names))
     lines.append(f"set ytics ({marks})")
     lines.append("plot $bars using ($1/2):2:(0):1:($2-0.38):($2+0.38):5 with boxxyerror fillcolor rgb variable, "
-                 "$bars using 1:2:3:4 with xerrorbars linecolor rgb '#555555' pointtype 0, "
+                 "$bars using ($3 < $4 ? $1 : NaN):2:3:4 with xerrorbars linecolor rgb '#555555' pointtype 0, "
                  "$bars using 4:2:6 with labels left offset 0.6,0 font ',10'")
     return lines
 
@@ -82,26 +90,32 @@ def script(results):
     names = [[name for name in results["contenders"] if any(name in panel.bars for panel in row)] for row in rows]
     width = LEFT + PANEL_WIDTH * max(map(len, rows))
     height = HEAD + FOOT + sum(ABOVE + BELOW + ROW_HEIGHT * len(each) for each in names)
-    heading = f"{results['model']}: images/s, median with lowest and highest (in brackets: native is so many times as fast)"
     lines = [
         "set multiplot", "set style fill solid noborder", "set border 1 linecolor rgb '#888888'", "unset key",
-        "set tics nomirror scale 0.5", "set ytics scale 0", "set xtics font ',9' textcolor rgb '#666666'",
-        "set xtics autofreq", "set format x '%.0f'",
-        f'set label 1 "{heading}" at screen 0.5,{1 - 22 / height:.5f} center font ",13"',
-        f'set label 2 "{foot(results)}" at screen 0.5,{14 / height:.5f} center font ",9" textcolor rgb "#666666" noenhanced',
+        "set tics nomirror scale 0.5", "set ytics scale 0 textcolor rgb 'black'", "set xtics font ',9' textcolor rgb '#666666'",
+        "set format x '%.0f'",
     ]
+    texts = [(f"The model {results['model']} on tutti's engines and their peers", 20, 13, "black"),
+             ("images/s: median, lowest and highest; in brackets: native is so many times as fast", 39, 10, "#666666"),
+             (machine(results), height - 30, 9, "#666666"), (versions(results), height - 15, 9, "#666666")]
+    for index, (text, y, points, color) in enumerate(texts, 1):
+        lines.append(f"set label {index} \"{text}\" at screen {16 / width:.5f},{1 - y / height:.5f} left font ',{points}' "
+                     f"textcolor rgb '{color}' noenhanced")
     top = HEAD
     for row, each in zip(rows, names):
         for index, panel in enumerate(row):
             lines += draw_panel(panel, each, LEFT + index * PANEL_WIDTH, top, (width, height), labelled=index == 0)
-            lines += ["unset label 1", "unset label 2"]
+            lines.append("unset label")
         top += ABOVE + BELOW + ROW_HEIGHT * len(each)
     return lines + ["unset multiplot"], (width, height)
 
 
-def foot(results):
-    versions = ", ".join(f"{name} {version}" for name, version in results["versions"].items())
-    return f"{results['cpu']}, {results['threads']} threads; {versions}; {results['date']}".replace('"', "")
+def machine(results):
+    return f"{results['cpu']}, {results['threads']} threads; {results['rounds']} rounds; {results['date']}".replace('"', "")
+
+
+def versions(results):
+    return ", ".join(f"{name} {version}" for name, version in results["versions"].items()).replace('"', "")
 
 
 def draw(results, folder):
