@@ -17,6 +17,7 @@ import re
 import shlex
 import signal
 import sys
+import time
 
 import candidates
 import plot
@@ -90,15 +91,33 @@ def measure_memory(candidate, request, threads):
     return size
 
 
+class PeakMeter(Contender):
+    """Measures the FMA peak, and by the way how much of its cores it gets beside other programs."""
+
+    def __init__(self, command, threads):
+        super().__init__("peak", command, threads)
+        self.threads, self.wall, self.cpu = threads, 0.0, 0.0
+
+    def measure(self, request):
+        if self.ended:
+            return
+        begin, cpu_begin = time.monotonic(), self.cpu_seconds()
+        if self.ask("peak", name=request) is not None:
+            self.wall, self.cpu = self.wall + time.monotonic() - begin, self.cpu + self.cpu_seconds() - cpu_begin
+
+    def share_of_cores(self):
+        return self.cpu / (self.wall * self.threads) if self.wall else None
+
+
 def take_turns(options, contenders, meters, alone):
     """`contenders`: [(Candidate, Contender)]; `alone`: native on one thread or None."""
-    known = set()
+    known = {contender.name for _, contender in contenders if contender.ended}
     for turn in range(options.rounds):
         say(f"round {turn + 1} of {options.rounds}")
         order = contenders if turn % 2 == 0 else contenders[::-1]
         for request in options.requests:
             for meter in meters if is_training(request) else []:
-                meter.ask("peak", name=request)
+                meter.measure(request)
             for candidate, contender in order:
                 if candidate.trains or not is_training(request):
                     contender.ask(request)
@@ -114,25 +133,23 @@ def run(options, field, layers):
     parameters = architecture.parameters(layers)
     native = candidates.worker(options.build, "native", options.model)
     with contextlib.ExitStack() as stack:
-        def start(name, command, threads):
-            contender = Contender(name, command, threads)
-            stack.callback(contender.close)
-            return contender
+        def start(kind, *arguments):
+            return stack.enter_context(contextlib.closing(kind(*arguments)))
 
         memory = {each.name: {} for each in field.candidates}
         for candidate in field.candidates:
-            say(f"memory of {candidate.name}") if candidate.trains else None
             for request in filter(is_training, options.requests if candidate.trains else []):
+                say(f"memory of {candidate.name}, {request}")
                 memory[candidate.name][request] = measure_memory(candidate, request, options.threads)
-        contenders = [(each, start(each.name, each.command, options.threads)) for each in field.candidates]
+        contenders = [(each, start(Contender, each.name, each.command, options.threads)) for each in field.candidates]
         for candidate, contender in contenders:
             if check_parameters(candidate, contender, parameters):
                 say(f"{contender.name}: {parameters:,} parameters")
             else:
                 say(f"{contender.name} ended: {contender.ended}")
-        meters = [start("peak", native, threads) for threads in sorted({options.threads, 1}, reverse=True)]
-        alone = start("native-1", native, 1) if options.threads > 1 and "native" in options.only else None
-        take_turns(options, contenders, meters, alone)
+        meters = {threads: start(PeakMeter, native, threads) for threads in sorted({options.threads, 1}, reverse=True)}
+        alone = start(Contender, "native on one thread", native, 1) if options.threads > 1 and "native" in options.only else None
+        take_turns(options, contenders, meters.values(), alone)
         return {
             "model": options.model, "parameters": parameters, "training_flop": architecture.training_flop(layers),
             "command": options.command, "date": datetime.date.today().isoformat(), "cpu": cpu(),
@@ -141,7 +158,8 @@ def run(options, field, layers):
             "contenders": {contender.name: {"images_per_second": rates_of(contender), "memory_bytes": memory[contender.name],
                                             "ended": contender.ended} for _, contender in contenders},
             "one_thread": {"images_per_second": rates_of(alone), "ended": alone.ended} if alone else None,
-            "peak_gflops": dict(zip(map(str, sorted({options.threads, 1}, reverse=True)), (each.results for each in meters))),
+            "peak_gflops": {str(threads): meter.results for threads, meter in meters.items()},
+            "share_of_cores": meters[options.threads].share_of_cores(),
         }
 
 
@@ -173,10 +191,11 @@ def main():
     plot.draw(results, options.out)
     print(text, end="")
     say(f"written: {options.out}/results.json, table.md, plot.svg, plot.png")
+    return 1 if any(each["ended"] for each in results["contenders"].values()) else 0
 
 
 if __name__ == "__main__":
     try:
-        main()
+        sys.exit(main())
     except KeyboardInterrupt:
         sys.exit(130)

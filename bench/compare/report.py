@@ -4,6 +4,7 @@ import statistics
 
 from candidates import LABELS
 
+BUSY = 0.8  # share of the cores that a run should get
 PYTORCH = ("pytorch", "pytorch-nhwc")
 
 
@@ -62,6 +63,13 @@ def value_cell(results, name, values):
     return cell(values) if values else "-"
 
 
+def memory_cell(results, name, request):
+    if request not in results["contenders"][name]["memory_bytes"]:
+        return "-"
+    size = memory(results, name, request)
+    return number(size / 2**20) if size else "ended"
+
+
 def figures(results):
     """Images a second, the share of the FMA peak, and memory, of each contender."""
     names, rows = list(results["contenders"]), []
@@ -73,9 +81,7 @@ def figures(results):
                   for name in names}
         rows.append([f"FLOP/s ÷ FMA peak, {title(request)}", *(value_cell(results, name, shares[name]) for name in names)])
     for request in training(results):
-        sizes = {name: memory(results, name, request) for name in names}
-        rows.append([f"peak memory in MiB, {title(request)}",
-                     *(value_cell(results, name, [sizes[name] / 2**20] if sizes[name] else []) for name in names)])
+        rows.append([f"peak memory in MiB, {title(request)}", *(memory_cell(results, name, request) for name in names)])
     return table(["median (lowest-highest)", *(LABELS[name] for name in names)], rows)
 
 
@@ -127,6 +133,10 @@ def notes(results):
         values = [value for each in peaks.values() for value in each]
         if values:
             lines.append(f"FMA peak on {threads} thread{'s' if threads != '1' else ''}: {cell(values)} GFLOP/s.")
+    share = results["share_of_cores"]
+    if share and share < BUSY:
+        lines.append(f"**The machine was busy**: other programs left {100 * share:.0f} % of the cores to this run. Contenders differ in how "
+                     "they stand that (OpenMP's barriers badly), so these ratios are not those of an idle machine.")
     for name, contender in results["contenders"].items():
         if contender["ended"]:
             lines.append(f"{LABELS[name]} ended: {contender['ended']}.")
