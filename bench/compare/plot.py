@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 from candidates import LABELS
-from report import memory, number, rates, title, training
+from report import counted, memory, number, rates, title, training
 
 # Okabe and Ito's colours: tutti blue, PyTorch orange, ONNX Runtime green.
 COLORS = {"native": "#0072B2", "onednn": "#56B4E9", "torch": "#A6D8F5", "pytorch": "#E69F00", "pytorch-nhwc": "#F3C766",
@@ -111,7 +111,8 @@ def script(results):
 
 
 def machine(results):
-    return f"{results['cpu']}, {results['threads']} threads; {results['rounds']} rounds; {results['date']}".replace('"', "")
+    extent = ", ".join(counted(results[each], each[:-1]) for each in ("threads", "rounds"))
+    return f"{results['cpu']}, {extent}; {results['date']}".replace('"', "")
 
 
 def versions(results):

@@ -18,6 +18,10 @@ def number(value):
     return f"{value:,.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
 
 
+def counted(count, noun):
+    return f"{count} {noun}{'' if int(count) == 1 else 's'}"
+
+
 def cell(values):
     """Median (lowest-highest); of several, each."""
     if len(values) == 1:
@@ -132,7 +136,7 @@ def notes(results):
     for threads, peaks in results["peak_gflops"].items():
         values = [value for each in peaks.values() for value in each]
         if values:
-            lines.append(f"FMA peak on {threads} thread{'s' if threads != '1' else ''}: {cell(values)} GFLOP/s.")
+            lines.append(f"FMA peak on {counted(threads, 'thread')}: {cell(values)} GFLOP/s.")
     share = results["share_of_cores"]
     if share and share < BUSY:
         lines.append(f"**The machine was busy**: other programs left {100 * share:.0f} % of the cores to this run. Contenders differ in how "
@@ -148,8 +152,9 @@ def notes(results):
 
 def origin(results):
     versions = ", ".join(f"{name} {version}" for name, version in results["versions"].items())
-    return (f"{results['cpu']}, {results['cores']} cores, {results['threads']} threads; {versions}; {results['rounds']} rounds; "
-            f"{results['date']}; `{results['command']}`")
+    extent = ", ".join(counted(results[each], each[:-1]) for each in ("cores", "threads"))
+    return (f"{results['cpu']}, {extent}; {versions}; {counted(results['rounds'], 'round')}; {results['date']}; "
+            f"`{results['command']}`")
 
 
 def markdown(results):
