@@ -3,8 +3,8 @@
 
     bench/compare/compare.py build/bench [--model cnn|vgg|resnet] [--rounds 7] [--quick] [--only native,pytorch]
 
-Needs a build with -DTUTTI_BENCH=ON; scripts/bench does everything. Writes results.json, table.md, plot.svg and plot.png, and prints the
-table. bench/README.md says what is measured and how.
+Needs a build with -DTUTTI_BENCH=ON; scripts/bench does everything. Writes results.json, table.md, plot.svg and plot.png, and prints
+the table. bench/README.md says what is measured and how.
 """
 
 import argparse
@@ -36,10 +36,10 @@ def parse_options():
     parser.error = lambda message: sys.exit(f"error: {message} (see --help)")
     parser.add_argument("build", type=pathlib.Path, help="build folder")
     parser.add_argument("--model", choices=candidates.MODELS, default="cnn")
-    parser.add_argument("--rounds", type=int, help=f"turns of each contender at each request (default {ROUNDS}, quick {QUICK_ROUNDS})")
+    parser.add_argument("--rounds", type=int, help=f"turns at each request (default {ROUNDS}, quick {QUICK_ROUNDS})")
     parser.add_argument("--quick", action="store_true", help=f"only {' and '.join(QUICK_REQUESTS)}")
     parser.add_argument("--threads", type=int, default=min(2, len(os.sched_getaffinity(0))))
-    parser.add_argument("--only", default=",".join(candidates.LABELS), help="contenders, the first is native (default: %(default)s)")
+    parser.add_argument("--only", default=",".join(candidates.LABELS), help="contenders (default: %(default)s)")
     parser.add_argument("--requests", help=f"default: {','.join(REQUESTS)}")
     parser.add_argument("--out", type=pathlib.Path, help="folder of the results (default: BUILD/results/MODEL)")
     parser.add_argument("--onnxruntime", type=pathlib.Path, help="where npm put onnxruntime-node (default: BUILD/onnxruntime)")
@@ -148,7 +148,8 @@ def run(options, field, layers):
             else:
                 say(f"{contender.name} ended: {contender.ended}")
         meters = {threads: start(PeakMeter, native, threads) for threads in sorted({options.threads, 1}, reverse=True)}
-        alone = start(Contender, "native on one thread", native, 1) if options.threads > 1 and "native" in options.only else None
+        has_second_core = options.threads > 1 and "native" in options.only
+        alone = start(Contender, "native on one thread", native, 1) if has_second_core else None
         take_turns(options, contenders, meters.values(), alone)
         return {
             "model": options.model, "parameters": parameters, "training_flop": architecture.training_flop(layers),

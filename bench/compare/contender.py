@@ -16,8 +16,8 @@ class Contender:
         self.name, self.results, self.ended = name, {}, None
         environment = dict(os.environ, TUTTI_NUM_THREADS=str(threads), OMP_NUM_THREADS=str(threads))
         # A session of its own: Ctrl-C is for compare.py, which ends its contenders.
-        self.process = subprocess.Popen([str(word) for word in command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-                                        env=environment, start_new_session=True)
+        self.process = subprocess.Popen([str(word) for word in command], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                        text=True, env=environment, start_new_session=True)
 
     def ask(self, request, name=None):
         """The answer; it joins `results` under `name`. None from one that ended."""

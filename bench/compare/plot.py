@@ -12,7 +12,7 @@ from report import counted, memory, number, rates, title, training
 # Okabe and Ito's colours: tutti blue, PyTorch orange, ONNX Runtime green.
 COLORS = {"native": "#0072B2", "onednn": "#56B4E9", "torch": "#A6D8F5", "pytorch": "#E69F00", "pytorch-nhwc": "#F3C766",
           "onnxruntime": "#009E73"}
-PANEL_WIDTH, LEFT, RIGHT = 330, 120, 25  # pixels
+PANEL_WIDTH, GAP, LEFT = 330, 65, 120  # pixels
 ROW_HEIGHT, ABOVE, BELOW = 26, 46, 30  # of a panel
 HEAD, FOOT = 50, 44  # of the picture
 
@@ -36,14 +36,16 @@ def speed_panel(results, request):
 
 def memory_panel(results, request):
     sizes = {name: memory(results, name, request) for name in results["contenders"]}
-    return Panel(f"peak memory in MiB, {title(request)}", {name: (size / 2**20,) * 3 for name, size in sizes.items() if size}, {})
+    bars = {name: (size / 2**20,) * 3 for name, size in sizes.items() if size}
+    return Panel(f"peak memory in MiB, {title(request)}", bars, {})
 
 
 def panels(results):
     """Two rows: training with its memory, and inference."""
     trained = training(results)
+    inferred = [request for request in results["requests"] if request not in trained]
     rows = [[speed_panel(results, request) for request in trained] + [memory_panel(results, request) for request in trained[:1]],
-            [speed_panel(results, request) for request in results["requests"] if request not in trained]]
+            [speed_panel(results, request) for request in inferred]]
     return [[panel for panel in row if panel.bars] for row in rows if any(panel.bars for panel in row)]
 
 
@@ -70,10 +72,10 @@ def draw_panel(panel, names, left, top, size, labelled):
     bottom = top + ABOVE + ROW_HEIGHT * len(names)
     longest = max(high for _, _, high in panel.bars.values())
     lines += [
-        f"set lmargin at screen {left / width:.5f}", f"set rmargin at screen {(left + PANEL_WIDTH - LEFT / 3 - RIGHT) / width:.5f}",
+        f"set lmargin at screen {left / width:.5f}", f"set rmargin at screen {(left + PANEL_WIDTH - GAP) / width:.5f}",
         f"set tmargin at screen {1 - (top + ABOVE) / height:.5f}", f"set bmargin at screen {1 - bottom / height:.5f}",
-        f'set title "{panel.title}" offset 0,-0.4 font ",11"', f"set xrange [0:{1.45 * longest}]",
-        f"set xtics {tick_step(1.45 * longest)}",
+        f'set title "{panel.title}" offset 0,-0.4 font ",11"', f"set xrange [0:{1.5 * longest}]",
+        f"set xtics {tick_step(1.5 * longest)}",
         f"set yrange [0.4:{len(names) + 0.6}]",
     ]
     marks = ", ".join(f'"{LABELS[name] if labelled else ""}" {len(names) - index}' for index, name in enumerate(names))

@@ -54,12 +54,6 @@ def training(results):
     return [request for request in results["requests"] if request.startswith("train")]
 
 
-def better_pytorch(results, request):
-    """The memory format with the higher median."""
-    found = [name for name in PYTORCH if name in results["contenders"] and rates(results, name, request)]
-    return max(found, key=lambda name: statistics.median(rates(results, name, request)), default=None)
-
-
 def value_cell(results, name, values):
     """What is known of a contender, and whether it ended."""
     if results["contenders"][name]["ended"]:
@@ -78,7 +72,8 @@ def figures(results):
     """Images a second, the share of the FMA peak, and memory, of each contender."""
     names, rows = list(results["contenders"]), []
     for request in results["requests"]:
-        rows.append([f"images/s, {title(request)}", *(value_cell(results, name, rates(results, name, request)) for name in names)])
+        cells = [value_cell(results, name, rates(results, name, request)) for name in names]
+        rows.append([f"images/s, {title(request)}", *cells])
     for request in training(results):
         peak = results["peak_gflops"][str(results["threads"])].get(request, [])
         shares = {name: [results["training_flop"] * 1e-9 * share for share in quotients(rates(results, name, request), peak)]
@@ -95,13 +90,12 @@ def ratios(results):
     for request in results["requests"]:
         own = rates(results, "native", request)
         found[f"images/s, {title(request)}"] = line = {name: quotients(own, rates(results, name, request)) for name in names}
-        best = better_pytorch(results, request)
-        line["better"] = line[best] if best else []
+        line["better"] = min((line[name] for name in PYTORCH if line.get(name)), key=statistics.median, default=[])
     for request in training(results):
         own, sizes = memory(results, "native", request), {name: memory(results, name, request) for name in names}
         line = {name: [own / size] if own and size else [] for name, size in sizes.items()}
         pytorch = [line[name] for name in PYTORCH if line.get(name)]
-        line["better"] = max(pytorch, default=[])
+        line["better"] = max(pytorch, default=[])  # the one that needs less
         found[f"peak memory, {title(request)}"] = line
     return found
 
@@ -139,8 +133,8 @@ def notes(results):
             lines.append(f"FMA peak on {counted(threads, 'thread')}: {cell(values)} GFLOP/s.")
     share = results["share_of_cores"]
     if share and share < BUSY:
-        lines.append(f"**The machine was busy**: other programs left {100 * share:.0f} % of the cores to this run. Contenders differ in how "
-                     "they stand that (OpenMP's barriers badly), so these ratios are not those of an idle machine.")
+        lines.append(f"**The machine was busy**: other programs left {100 * share:.0f} % of the cores to this run. Contenders "
+                     "differ in how they stand that (OpenMP's barriers badly), so these ratios are not those of an idle machine.")
     for name, contender in results["contenders"].items():
         if contender["ended"]:
             lines.append(f"{LABELS[name]} ended: {contender['ended']}.")
@@ -158,8 +152,8 @@ def origin(results):
 
 
 def markdown(results):
-    head = (f"{results['model']}: {results['parameters']:,} parameters, {results['training_flop'] / 1e6:.0f} MFLOP a training step and "
-            "image as direct sums.")
+    head = (f"{results['model']}: {results['parameters']:,} parameters, {results['training_flop'] / 1e6:.0f} MFLOP a training step "
+            "and image as direct sums.")
     tables = [figures(results)]
     if "native" in results["contenders"] and len(results["contenders"]) > 1:
         tables.append(ratio_table(results))

@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 """Writes a model of bench/models as ONNX, for inference: onnx_model.py MODEL.yaml OUTPUT.onnx [--seed N]
 
-Needs Debian's python3-onnx. Input "pixels" is uint8 (batch, 3, 32, 32), output "probabilities" float32 (batch, 10), for any batch. The
-weights are random (Glorot uniform), as of a model that is only timed. Prints how many of them training would change.
+Needs Debian's python3-onnx. Input "pixels" is uint8 (batch, 3, 32, 32), output "probabilities" float32 (batch, 10), for any batch.
+The weights are random (Glorot uniform), as of a model that is only timed. Prints how many of them training would change.
 """
 
 import argparse

@@ -35,7 +35,8 @@ function images(batch) {
 }
 
 function checkProbabilities(output, batch) {
-  if (output.dims.join() !== [batch, CLASSES].join()) throw new Error(`expected ${batch} x ${CLASSES} outputs, got ${output.dims}`);
+  const expected = [batch, CLASSES].join();
+  if (output.dims.join() !== expected) throw new Error(`expected outputs of shape ${expected}, got ${output.dims}`);
   for (let row = 0; row < batch; ++row) {
     const sum = output.data.subarray(row * CLASSES, (row + 1) * CLASSES).reduce((a, b) => a + b, 0);
     if (!(Math.abs(sum - 1) < 1e-4)) throw new Error(`the probabilities of image ${row} sum to ${sum}`);

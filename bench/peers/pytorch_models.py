@@ -22,7 +22,8 @@ def vgg():
             layers += [conv(channels, filters), normalization(filters), nn.ReLU(inplace=True)]
             channels = filters
         layers.append(nn.MaxPool2d(2))
-    return nn.Sequential(*layers, nn.Flatten(), nn.Linear(256 * 4 * 4, 512), nn.ReLU(inplace=True), nn.Dropout(0.5), nn.Linear(512, 10))
+    dense = [nn.Linear(256 * 4 * 4, 512), nn.ReLU(inplace=True), nn.Dropout(0.5), nn.Linear(512, 10)]
+    return nn.Sequential(*layers, nn.Flatten(), *dense)
 
 
 class Block(nn.Module):
