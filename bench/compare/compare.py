@@ -87,7 +87,7 @@ def measure_memory(candidate, request, threads):
         fresh.ask(request)
         size = fresh.ask("memory")
     if fresh.ended:
-        say(f"{candidate.name} ended while its memory was measured: {fresh.ended}")
+        say(f"{candidate.name} {fresh.ended}, while its memory was measured")
     return size
 
 
@@ -125,7 +125,7 @@ def take_turns(options, contenders, meters, alone):
                     alone.ask(request)
                 if contender.ended and contender.name not in known:
                     known.add(contender.name)
-                    say(f"{contender.name} ended: {contender.ended}")
+                    say(f"{contender.name} {contender.ended}")
 
 
 def run(options, field, layers):
@@ -146,7 +146,7 @@ def run(options, field, layers):
             if check_parameters(candidate, contender, parameters):
                 say(f"{contender.name}: {parameters:,} parameters")
             else:
-                say(f"{contender.name} ended: {contender.ended}")
+                say(f"{contender.name} {contender.ended}")
         meters = {threads: start(PeakMeter, native, threads) for threads in sorted({options.threads, 1}, reverse=True)}
         has_second_core = options.threads > 1 and "native" in options.only
         alone = start(Contender, "native on one thread", native, 1) if has_second_core else None

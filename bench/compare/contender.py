@@ -59,9 +59,9 @@ class Contender:
 
     def _end(self, request, answer):
         if answer is None:
-            self.ended = f"no answer to '{request}' in {ANSWER_SECONDS} s"
+            self.ended = f"gave no answer to '{request}' in {ANSWER_SECONDS} s"
         elif answer:
-            self.ended = f"'{answer.strip()}' is no answer to '{request}'"
+            self.ended = f"answered '{answer.strip()}' to '{request}'"
         else:
             self.ended = f"{status_text(self.process.wait())} at '{request}'"
         self.close()
@@ -70,4 +70,4 @@ class Contender:
 def status_text(status):
     if status >= 0:
         return f"ended with status {status}"
-    return f"killed by {signal.Signals(-status).name}"
+    return f"was killed by {signal.Signals(-status).name}"

@@ -137,9 +137,9 @@ def notes(results):
                      "differ in how they stand that (OpenMP's barriers badly), so these ratios are not those of an idle machine.")
     for name, contender in results["contenders"].items():
         if contender["ended"]:
-            lines.append(f"{LABELS[name]} ended: {contender['ended']}.")
+            lines.append(f"{LABELS[name]} {contender['ended']}.")
     if results["one_thread"] and results["one_thread"]["ended"]:
-        lines.append(f"native on one thread ended: {results['one_thread']['ended']}.")
+        lines.append(f"native on one thread {results['one_thread']['ended']}.")
     lines += [f"{LABELS[name]} is absent: {why}." for name, why in results["absent"].items()]
     return "\n".join(f"* {line}" for line in lines)
 
