@@ -1,12 +1,14 @@
-// One contender of compare.py: the reference CNN on one engine. Reads requests from standard input, one a line, and answers
+// One contender of compare.py: a model (YAML) on one engine. Reads requests from standard input, one a line, and answers
 // each with one number, so that contenders take turns within one run:
 //   train BATCH     training images a second, over at least half a second
 //   infer BATCH     inference images a second
 //   fastest BATCH   training images a second of the fastest step in that time: for comparing changes on a busy machine
 //   peak            GFLOP/s of multiply-adds in registers, all threads
 //   memory          peak resident bytes
+//   parameters      of the model, trained ones
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <fstream>
@@ -14,12 +16,13 @@
 #include <map>
 #include <string>
 
+#include "tutti/base/error.h"
 #include "tutti/base/parallel.h"
 #include "tutti/base/philox.h"
 #include "tutti/engines/engines.h"
 #include "tutti/engines/native/isa/gemm.h"
+#include "tutti/experiment/model_file.h"
 #include "tutti/nn/graph_writer.h"
-#include "tutti/nn/layers.h"
 
 namespace tutti {
 namespace {
@@ -54,13 +57,8 @@ double fastest_rate(const Body& body) {
   return 1 / seconds;
 }
 
-Model reference_cnn() {
-  Model model =
-      Sequential({Input({32, 32, 3}), Rescaling(1.0 / 255), Conv2D(32, {3, 3}, {.padding = "same", .activation = "relu"}),
-                  Conv2D(32, {3, 3}, {.activation = "relu"}), MaxPooling2D(), Dropout(0.25),
-                  Conv2D(64, {3, 3}, {.padding = "same", .activation = "relu"}), Conv2D(64, {3, 3}, {.activation = "relu"}),
-                  MaxPooling2D(), Dropout(0.25), Flatten(), Dense(512, {.activation = "relu"}), Dropout(0.5),
-                  Dense(10, {.activation = "softmax"})});
+Model compiled_model(const std::string& file) {
+  Model model = model_from_file(file);
   model.compile({.optimizer = Adam(), .loss = "sparse_categorical_crossentropy"});
   return model;
 }
@@ -93,6 +91,8 @@ class Running {
       std::uint64_t i = 0;
       for (float& w : value.data<float>()) w = static_cast<float>(limit * (2 * random.uniform(i++) - 1));
     }
+    if (variable.name.ends_with("/gamma") || variable.name.ends_with("/moving_variance"))
+      std::ranges::fill(value.data<float>(), 1.0f);
     program_->write(id, value);
   }
   static Tensor drawn(const TensorType& type) {
@@ -153,11 +153,12 @@ double peak_memory() {
 
 class Worker {
  public:
-  explicit Worker(const std::string& engine) : engine_(make_engine(engine)), model_(reference_cnn()) {}
+  Worker(const std::string& engine, const std::string& model) : engine_(make_engine(engine)), model_(compiled_model(model)) {}
 
   double answer(const std::string& request, std::int64_t batch) {
     if (request == "peak") return peak();
     if (request == "memory") return peak_memory();
+    if (request == "parameters") return parameters();
     const Purpose purpose = request == "infer" ? Purpose::kInference : Purpose::kTraining;
     auto& running = running_[{purpose, batch}];
     if (!running) {
@@ -169,6 +170,12 @@ class Worker {
   }
 
  private:
+  double parameters() const {
+    std::int64_t count = 0;
+    for (const Weight* weight : model_.trainable_weights()) count += weight->value.shape().elements();
+    return static_cast<double>(count);
+  }
+
   std::shared_ptr<Engine> engine_;
   Model model_;
   std::map<std::pair<Purpose, std::int64_t>, std::unique_ptr<Running>> running_;
@@ -177,13 +184,17 @@ class Worker {
 }  // namespace
 }  // namespace tutti
 
-int main(int argc, char** argv) {
-  tutti::Worker worker(argc > 1 ? argv[1] : "native");
+int main(int argc, char** argv) try {
+  if (argc != 3) tutti::fail("bench_cnn_worker", "wrong arguments. Expected ENGINE MODEL.yaml. Got {} of them.", argc - 1);
+  tutti::Worker worker(argv[1], argv[2]);
   std::string request;
   while (std::cin >> request) {
     std::int64_t batch = 0;
-    if (request != "peak" && request != "memory") std::cin >> batch;
-    fmt::print("{:.6g}\n", worker.answer(request, batch));
+    if (request == "train" || request == "infer" || request == "fastest") std::cin >> batch;
+    fmt::print("{:.9g}\n", worker.answer(request, batch));
     std::fflush(stdout);
   }
+} catch (const std::exception& error) {
+  fmt::print(stderr, "{}\n", error.what());
+  return 1;
 }
