@@ -16,6 +16,11 @@ namespace tutti {
 struct OpCall {
   Op op;
   std::vector<TensorType> inputs, outputs;
+  // By input: holds the same numbers from one Kernel::refresh() to the next, as weights do where nothing trains. Empty: none
+  // does.
+  std::vector<bool> constant = {};
+
+  bool is_constant(std::size_t input) const { return input < constant.size() && constant[input]; }
 };
 
 // An OpCall made ready to run many times: packed weights, scratch, vendor handles. One thread at a time. Inputs and outputs
@@ -25,6 +30,8 @@ class Kernel {
  public:
   virtual ~Kernel() = default;
   virtual void run(std::span<const ConstView> in, std::span<const View> out) = 0;
+  // Constant inputs may hold other numbers from now on: what was made of them (packed, transformed) is to be made again.
+  virtual void refresh() {}
   // How, in a few words, where there is more than one way: "Winograd F(4x4, 3x3)".
   virtual std::string_view algorithm() const { return {}; }
 };
@@ -80,6 +87,9 @@ class Engine {
   // by name. `sharing`: a program of this engine whose variables (found by name) the new one uses too.
   virtual std::unique_ptr<Program> compile(const Graph& graph, Program* sharing = nullptr);
 };
+
+// By ValueId: variables that no run of the graph updates, so that they change only between runs.
+std::vector<bool> constant_values(const Graph& graph);
 
 // program.cpp: the default Program for any engine that only prepares ops.
 std::unique_ptr<Program> compile_op_by_op(Engine& engine, const Graph& graph, Program* sharing);

@@ -21,6 +21,10 @@ constinit std::atomic<PrepareFallback> fallback_prepare = nullptr;  // ready bef
 // The variables of one or more programs, by name. Their buffers stay where they are.
 class VariableStore {
  public:
+  // A number that grows whenever a variable has changed.
+  std::uint64_t version() const { return version_; }
+  void mark_changed() { ++version_; }
+
   // The tensor of this name, zero if it is new; Error if it has another type.
   Tensor get(std::string_view engine, const std::string& name, const TensorType& type) {
     const auto [found, created] = tensors_.try_emplace(name);
@@ -33,6 +37,7 @@ class VariableStore {
 
  private:
   std::map<std::string, Tensor, std::less<>> tensors_;
+  std::uint64_t version_ = 1;
 };
 
 // Error unless `view` is memory of this type.
@@ -89,6 +94,8 @@ class OpByOpProgram final : public Program {
   std::byte* arena_at(std::size_t offset) { return static_cast<std::byte*>(arena_.raw()) + offset; }
   void take_feeds(std::span<const Feed> feeds);
   void check_fetches(std::span<const Fetch> fetches) const;
+  // Tells the kernels if constants have changed since the last run.
+  void refresh_kernels();
   // Before the updates: an output may be the old value of a variable.
   void copy_outputs(std::span<const Fetch> fetches);
   void assign_variables();
@@ -102,7 +109,9 @@ class OpByOpProgram final : public Program {
   Tensor arena_;
   std::vector<Step> steps_;
   std::vector<FedView> fed_views_;
-  std::vector<const void*> fed_;  // by ValueId; null where it is no input or not fed
+  std::vector<const void*> fed_;      // by ValueId; null where it is no input or not fed
+  const std::vector<bool> constant_;  // by ValueId
+  std::uint64_t version_ = 0;         // of the variables as the kernels know them
   std::vector<std::string> fallbacks_;
 };
 
@@ -119,7 +128,8 @@ OpByOpProgram::OpByOpProgram(Engine& engine, const Graph& graph, std::vector<Fus
       plan_(plan_buffers(graph_, fused_nodes(fusions))),
       store_(std::move(store)),
       arena_(Shape{static_cast<std::int64_t>(plan_.arena_bytes)}, DType::kUInt8),
-      fed_(graph_.values().size()) {
+      fed_(graph_.values().size()),
+      constant_(constant_values(graph_)) {
   for (const Variable& variable : graph_.variables())
     variables_.push_back(store_->get(engine_, variable.name, graph_.type(variable.value)));
   for (const int node : plan_.nodes) {
@@ -139,7 +149,10 @@ OpByOpProgram::OpByOpProgram(Engine& engine, const Graph& graph, std::vector<Fus
 void OpByOpProgram::prepare_step(Engine& engine, int index) {
   const Node& node = graph_.nodes()[static_cast<std::size_t>(index)];
   OpCall call{node.op, {}, {}};
-  for (const ValueId input : node.inputs) call.inputs.push_back(graph_.type(input));
+  for (const ValueId input : node.inputs) {
+    call.inputs.push_back(graph_.type(input));
+    call.constant.push_back(constant_[static_cast<std::size_t>(input)]);
+  }
   for (const ValueId output : node.outputs) call.outputs.push_back(graph_.type(output));
   Step step = make_step(node.inputs, node.outputs);
   step.nodes = {index};
@@ -228,6 +241,7 @@ const void* OpByOpProgram::result(ValueId value) {
 void OpByOpProgram::run(std::span<const Feed> feeds, std::span<const Fetch> fetches) {
   check_fetches(fetches);
   take_feeds(feeds);
+  refresh_kernels();
   for (Step& step : steps_) step.kernel->run(step.inputs, step.outputs);
   copy_outputs(fetches);
   assign_variables();
@@ -237,6 +251,7 @@ std::vector<StepTime> OpByOpProgram::run_timed(std::span<const Feed> feeds, std:
   using Clock = std::chrono::steady_clock;
   check_fetches(fetches);
   take_feeds(feeds);
+  refresh_kernels();
   std::vector<StepTime> times;
   times.reserve(steps_.size() + 1);
   auto before = Clock::now();
@@ -255,11 +270,21 @@ std::vector<StepTime> OpByOpProgram::run_timed(std::span<const Feed> feeds, std:
   return times;
 }
 
+void OpByOpProgram::refresh_kernels() {
+  if (version_ == store_->version()) return;
+  for (Step& step : steps_) step.kernel->refresh();
+  version_ = store_->version();
+}
+
 void OpByOpProgram::copy_outputs(std::span<const Fetch> fetches) {
   for (const Fetch& fetch : fetches) std::memcpy(fetch.view.data, result(fetch.value), graph_.type(fetch.value).bytes());
 }
 
 void OpByOpProgram::assign_variables() {
+  if (!graph_.updates().empty()) {
+    store_->mark_changed();
+    version_ = store_->version();  // what this program updates is no constant of its own
+  }
   for (const BufferPlan::Copy& copy : plan_.copies)
     if (copy.staged) std::memcpy(arena_at(copy.staging), result(copy.value), graph_.type(copy.value).bytes());
   for (const BufferPlan::Copy& copy : plan_.copies) {
@@ -279,9 +304,20 @@ void OpByOpProgram::write(VariableId variable, const Tensor& value) {
   const std::string& name = graph_.variables()[static_cast<std::size_t>(variable)].name;
   check_view(engine_, "the value for variable " + name, value.view(), target.type());
   std::memcpy(target.raw(), value.raw(), target.bytes());
+  store_->mark_changed();
 }
 
 }  // namespace
+
+std::vector<bool> constant_values(const Graph& graph) {
+  std::vector<bool> constant(graph.values().size(), false);
+  for (const Variable& variable : graph.variables()) constant[static_cast<std::size_t>(variable.value)] = true;
+  for (const Update& update : graph.updates()) {
+    const Variable& variable = graph.variables()[static_cast<std::size_t>(update.variable)];
+    constant[static_cast<std::size_t>(variable.value)] = false;
+  }
+  return constant;
+}
 
 std::unique_ptr<Program> compile_op_by_op(Engine& engine, const Graph& graph, Program* sharing) {
   return compile_fused(engine, graph, sharing, {});

@@ -24,11 +24,15 @@ using Compute = std::function<void(std::span<const ConstView>, std::span<const V
 
 class FakeKernel final : public Kernel {
  public:
-  explicit FakeKernel(Compute compute) : compute_(std::move(compute)) {}
+  explicit FakeKernel(Compute compute, int* refreshes = nullptr) : compute_(std::move(compute)), refreshes_(refreshes) {}
   void run(std::span<const ConstView> in, std::span<const View> out) override { compute_(in, out); }
+  void refresh() override {
+    if (refreshes_) ++*refreshes_;
+  }
 
  private:
   Compute compute_;
+  int* refreshes_;
 };
 
 Prepared kernel(Compute compute) { return {std::make_unique<FakeKernel>(std::move(compute)), ""}; }
@@ -45,8 +49,11 @@ class FakeEngine final : public Engine {
   std::string_view name() const override { return "fake"; }
   Prepared prepare(const OpCall& call) override {
     prepared.push_back(std::string(name_of(call.op)));
-    if (const auto* affine = std::get_if<Affine>(&call.op))
-      return kernel(elementwise([=, op = *affine](float x) { return static_cast<float>(op.scale * x + op.offset); }));
+    constant.push_back(call.is_constant(0));
+    if (const auto* affine = std::get_if<Affine>(&call.op)) {
+      Compute compute = elementwise([=, op = *affine](float x) { return static_cast<float>(op.scale * x + op.offset); });
+      return {std::make_unique<FakeKernel>(std::move(compute), &refreshes), ""};
+    }
     if (std::holds_alternative<Binary>(call.op))
       return kernel([](std::span<const ConstView> in, std::span<const View> out) {
         for (std::int64_t i = 0; i < out[0].shape->elements(); ++i)
@@ -59,6 +66,8 @@ class FakeEngine final : public Engine {
     return {nullptr, "it is a fake"};
   }
   std::vector<std::string> prepared;
+  std::vector<bool> constant;  // the first input of each prepared call
+  int refreshes = 0;           // of all Affine kernels
 };
 
 // Stands in for the reference engine: knows Unary, and that as negation.
@@ -220,6 +229,39 @@ TEST_F(ProgramTest, ProgramsShareVariablesByName) {
   graph_.variable("w", f32({2}));
   EXPECT_THAT(message_of([&] { engine_.compile(graph_, training.get()); }),
               HasSubstr("[fake] variable w is shared with another type. Expected float32 (1,). Got float32 (2,)."));
+}
+
+TEST_F(ProgramTest, KernelsAreToldWhenConstantsHaveChanged) {
+  const ValueId w = graph_.variable("w", f32({2}));
+  graph_.output("y", affine(w, 2, 0));
+  compile();
+  EXPECT_THAT(engine_.constant, ElementsAre(true));
+  run({}, {"y"});
+  EXPECT_EQ(engine_.refreshes, 1);
+  run({}, {"y"});
+  EXPECT_EQ(engine_.refreshes, 1);
+  program_->write(0, Tensor({2}));
+  run({}, {"y"});
+  EXPECT_EQ(engine_.refreshes, 2);
+}
+
+TEST_F(ProgramTest, AProgramThatTrainsChangesTheConstantsOfOthersOnly) {
+  const ValueId w = graph_.variable("w", f32({2}));
+  graph_.output("y", affine(w, 2, 0));
+  const std::unique_ptr<Program> predicting = engine_.compile(graph_);
+  Graph training;
+  const ValueId trained = training.variable("w", f32({2})), frozen = training.variable("v", f32({2}));
+  training.update(trained, training.add1(Binary{BinaryKind::kAdd}, {trained, trained}));
+  training.output("z", training.add1(Affine{1, 1}, {frozen}));
+  const std::unique_ptr<Program> trainer = engine_.compile(training, predicting.get());
+  EXPECT_THAT(engine_.constant, ElementsAre(true, false, true));
+  for (int i = 0; i < 3; ++i) trainer->run({}, {});
+  EXPECT_EQ(engine_.refreshes, 1);  // its own, before the first run
+  predicting->run({}, {});
+  EXPECT_EQ(engine_.refreshes, 2);
+  trainer->run({}, {});
+  predicting->run({}, {});
+  EXPECT_EQ(engine_.refreshes, 3);
 }
 
 class OtherProgram final : public Program {

@@ -122,7 +122,8 @@ TEST(Plugins, AnotherVersionIsRefused) {
   const EnginePlugin good{kPluginVersion, info, make}, old{kPluginVersion - 1, info, make},
       empty{kPluginVersion, info, nullptr};
   EXPECT_EQ(plugin_mismatch(&good), "");
-  EXPECT_THAT(plugin_mismatch(&old), HasSubstr("Expected plug-in version 1. Got 0."));
+  EXPECT_THAT(plugin_mismatch(&old),
+              HasSubstr(fmt::format("Expected plug-in version {}. Got {}.", kPluginVersion, kPluginVersion - 1)));
   EXPECT_THAT(plugin_mismatch(&empty), HasSubstr("not complete"));
   EXPECT_THAT(plugin_mismatch(nullptr), HasSubstr("gave no plug-in"));
 }

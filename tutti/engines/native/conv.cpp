@@ -101,17 +101,17 @@ void pad_bias(const WindowPass& pass, const float* bias, float* padded) {
 Prepared prepare_window(const OpCall& call, const Conv2D& op, bool relu) {
   const Shape &x = call.inputs[0].shape, &kernel = call.inputs[1].shape, &y = call.outputs[0].shape;
   if (takes_winograd(op, kernel, y)) {
-    return ready(kWinograd4, [conv = WinogradConv(winograd_shape(op, x, y)), relu](Inputs in, Outputs out) mutable {
-      conv.set_kernel(in[1].as<float>(), false);
-      conv.run(in[0].as<float>(), out[0].as<float>(), {.bias = in.size() > 2 ? in[2].as<float>() : nullptr, .relu = relu});
+    WinogradConv winograd(winograd_shape(op, x, y), call.is_constant(1));
+    return ready(kWinograd4, [winograd, relu](Inputs in, Outputs out, bool changed) mutable {
+      winograd.set_kernel(in[1].as<float>(), false, changed);
+      winograd.run(in[0].as<float>(), out[0].as<float>(), {.bias = in.size() > 2 ? in[2].as<float>() : nullptr, .relu = relu});
     });
   }
   WindowPass pass = conv_pass(op, x, kernel, y);
-  Tensor packed(Shape{packed_floats(pass)});
+  PreparedWeights packed(packed_floats(pass), call.is_constant(1));
   Tensor bias(Shape{call.inputs.size() > 2 ? packed_floats(pass) / pass.depth() : 0});
-  return ready(kDirect, [pass, packed, bias, relu](Inputs in, Outputs out) mutable {
-    float* weights = packed.data<float>().data();
-    pack_kernel(pass, in[1].as<float>(), false, weights);
+  return ready(kDirect, [pass, packed, bias, relu](Inputs in, Outputs out, bool changed) mutable {
+    const float* weights = packed.get(changed, [&](float* target) { pack_kernel(pass, in[1].as<float>(), false, target); });
     if (in.size() > 2) pad_bias(pass, in[2].as<float>(), bias.data<float>().data());
     run_pass(pass, in[0].as<float>(), {weights, in.size() > 2 ? bias.data<float>().data() : nullptr, relu}, out[0].as<float>());
   });
@@ -155,24 +155,25 @@ Prepared prepare_op(const OpCall& call, const Conv2DInputGrad& op) {
   }
   if (is_depthwise(op, kernel)) return prepare_depthwise(call, op);
   if (takes_winograd(op, kernel, dx)) {
-    return ready(kWinograd4, [conv = WinogradConv(winograd_input_grad_shape(op, dx, dy))](Inputs in, Outputs out) mutable {
-      conv.set_kernel(in[1].as<float>(), true);
-      conv.run(in[0].as<float>(), out[0].as<float>(), {});
+    WinogradConv winograd(winograd_input_grad_shape(op, dx, dy), call.is_constant(1));
+    return ready(kWinograd4, [winograd](Inputs in, Outputs out, bool changed) mutable {
+      winograd.set_kernel(in[1].as<float>(), true, changed);
+      winograd.run(in[0].as<float>(), out[0].as<float>(), {});
     });
   }
   struct Phase {
     WindowPass pass;
-    Tensor packed;
+    PreparedWeights packed;
   };
   std::vector<Phase> phases;
   for (WindowPass& pass : input_grad_passes(op, dx, kernel, dy)) {
-    Tensor packed(Shape{packed_floats(pass)});
+    PreparedWeights packed(packed_floats(pass), call.is_constant(1));
     phases.push_back({std::move(pass), std::move(packed)});
   }
-  return ready(kDirect, [phases](Inputs in, Outputs out) mutable {
+  return ready(kDirect, [phases](Inputs in, Outputs out, bool changed) mutable {
     for (Phase& phase : phases) {
-      float* weights = phase.packed.data<float>().data();
-      pack_kernel(phase.pass, in[1].as<float>(), true, weights);
+      const float* weights =
+          phase.packed.get(changed, [&](float* target) { pack_kernel(phase.pass, in[1].as<float>(), true, target); });
       run_pass(phase.pass, in[0].as<float>(), {weights, nullptr}, out[0].as<float>());
     }
   });

@@ -27,6 +27,7 @@ class Fuser {
   };
 
   void fuse_convolution(int conv);
+  bool fuse_norm(int conv);
   std::optional<Pooled> find_pooled(int relu) const;
   bool add_dropout(Pooled& pooled) const;
   void fuse_pooled(int conv, int relu, const Pooled& pooled);
@@ -60,12 +61,14 @@ class Fuser {
 
   const Graph& graph_;
   std::vector<std::vector<int>> readers_;                             // by value: nodes
+  const std::vector<bool> constant_;                                  // by value
   std::vector<bool> pinned_;                                          // by value: an output or a variable's new value
   std::map<ValueId, std::pair<std::int64_t, std::int64_t>> covered_;  // rows and columns of a gradient that may differ from 0
   std::vector<Fusion> fusions_;
 };
 
-Fuser::Fuser(const Graph& graph) : graph_(graph), readers_(graph.values().size()), pinned_(graph.values().size()) {
+Fuser::Fuser(const Graph& graph)
+    : graph_(graph), readers_(graph.values().size()), constant_(constant_values(graph)), pinned_(graph.values().size()) {
   for (std::size_t index = 0; index < graph.nodes().size(); ++index)
     for (const ValueId input : graph.nodes()[index].inputs)
       readers_[static_cast<std::size_t>(input)].push_back(static_cast<int>(index));
@@ -87,7 +90,10 @@ std::vector<Fusion> Fuser::run() {
 
 OpCall Fuser::call_of(int index) const {
   OpCall call{node(index).op, {}, {}};
-  for (const ValueId input : node(index).inputs) call.inputs.push_back(graph_.type(input));
+  for (const ValueId input : node(index).inputs) {
+    call.inputs.push_back(graph_.type(input));
+    call.constant.push_back(constant_[static_cast<std::size_t>(input)]);
+  }
   for (const ValueId output : node(index).outputs) call.outputs.push_back(graph_.type(output));
   return call;
 }
@@ -99,6 +105,7 @@ void Fuser::add(std::vector<int> nodes, std::vector<ValueId> inputs, std::vector
 }
 
 void Fuser::fuse_convolution(int conv) {
+  if (fuse_norm(conv)) return;
   const int relu = sole_reader(first_output(conv));
   if (!is_relu(relu)) return;
   const OpCall call = call_of(conv);
@@ -106,6 +113,29 @@ void Fuser::fuse_convolution(int conv) {
     if (const std::optional<Pooled> pooled = find_pooled(relu)) return fuse_pooled(conv, relu, *pooled);
   Prepared prepared = prepare_conv_relu(call, *op<Conv2D>(conv));
   if (prepared.kernel) add({conv, relu}, node(conv).inputs, node(relu).outputs, std::move(prepared.kernel));
+}
+
+// A normalisation behind it with constant statistics, and the relu behind that if the convolution can take it.
+bool Fuser::fuse_norm(int conv) {
+  const int norm = sole_reader(first_output(conv));
+  const auto* inference = op<BatchNormInference>(norm);
+  if (!inference || node(norm).inputs[0] != first_output(conv)) return false;
+  std::vector<ValueId> inputs = node(conv).inputs;
+  inputs.insert(inputs.begin() + 2, node(norm).inputs.begin() + 1, node(norm).inputs.end());
+  const auto is_constant = [&](ValueId value) { return constant_[static_cast<std::size_t>(value)]; };
+  if (!std::all_of(inputs.begin() + 1, inputs.end(), is_constant)) return false;
+  const Conv2D& convolution = *op<Conv2D>(conv);
+  if (const int relu = sole_reader(first_output(norm)); is_relu(relu)) {
+    Prepared prepared = prepare_folded_conv(call_of(conv), convolution, inference->epsilon, true);
+    if (prepared.kernel) {
+      add({conv, norm, relu}, std::move(inputs), node(relu).outputs, std::move(prepared.kernel));
+      return true;
+    }
+  }
+  Prepared prepared = prepare_folded_conv(call_of(conv), convolution, inference->epsilon, false);
+  if (!prepared.kernel) return false;
+  add({conv, norm}, std::move(inputs), node(norm).outputs, std::move(prepared.kernel));
+  return true;
 }
 
 std::optional<Fuser::Pooled> Fuser::find_pooled(int relu) const {

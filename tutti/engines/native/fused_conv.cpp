@@ -36,11 +36,11 @@ std::unique_ptr<Kernel> make_conv_pool(const OpCall& conv, const Conv2D& op, con
   const bool drops = pooling.dropout != nullptr;
   const Dropout dropout = drops ? *pooling.dropout : Dropout{};
   const std::int64_t pooled = shape.n * shape.o_h * shape.o_w * shape.c_out / 4;
-  return kernel_of(kWinograd4, [winograd = WinogradConv(shape), codes = pooling.codes, drops, dropout, pooled,
-                                has_bias = conv.inputs.size() > 2](Inputs in, Outputs out) mutable {
+  return kernel_of(kWinograd4, [winograd = WinogradConv(shape, conv.is_constant(1)), codes = pooling.codes, drops, dropout,
+                                pooled, has_bias = conv.inputs.size() > 2](Inputs in, Outputs out, bool changed) mutable {
     std::uint8_t* code = codes ? codes->data<std::uint8_t>().data() : nullptr;
     if (drops) draw_mask(dropout, *in.back().as<std::int64_t>(), pooled, code);
-    winograd.set_kernel(in[1].as<float>(), false);
+    winograd.set_kernel(in[1].as<float>(), false, changed);
     winograd.run_pooled(in[0].as<float>(), out[0].as<float>(),
                         {.bias = has_bias ? in[2].as<float>() : nullptr,
                          .code = code,
@@ -62,10 +62,11 @@ std::unique_ptr<Kernel> make_unpool(const Shape& pooled, const Shape& dy, float 
 
 std::unique_ptr<Kernel> make_gated_input_grad(const OpCall& call, const Conv2DInputGrad& op) {
   const WinogradShape shape = winograd_input_grad_shape(op, call.outputs[0].shape, call.inputs[0].shape);
-  return kernel_of(kWinograd4, [winograd = WinogradConv(shape)](Inputs in, Outputs out) mutable {
-    winograd.set_kernel(in[1].as<float>(), true);
-    winograd.run(in[0].as<float>(), out[0].as<float>(), {.gate = in[2].as<float>()});
-  });
+  return kernel_of(kWinograd4,
+                   [winograd = WinogradConv(shape, call.is_constant(1))](Inputs in, Outputs out, bool changed) mutable {
+                     winograd.set_kernel(in[1].as<float>(), true, changed);
+                     winograd.run(in[0].as<float>(), out[0].as<float>(), {.gate = in[2].as<float>()});
+                   });
 }
 
 std::unique_ptr<Kernel> make_kernel_and_bias_grad(const OpCall& call, const Conv2DKernelGrad& op, std::int64_t rows,

@@ -10,6 +10,10 @@ namespace tutti::native {
 // conv.cpp: relu(conv(x) + bias).   in: x, kernel, [bias]   out: y.   A refusal where the convolution has no such epilogue.
 Prepared prepare_conv_relu(const OpCall& call, const Conv2D& op);
 
+// folded_norm.cpp: y = conv(x) + bias, normalised with given statistics, and relu if wanted. All inputs but x are constant.
+// in: x, kernel, gamma, beta, mean, variance, [bias]   out: y.   A refusal where prepare_conv_relu() refuses.
+Prepared prepare_folded_conv(const OpCall& conv, const Conv2D& op, double epsilon, bool relu);
+
 // What the pooling of the forward pass leaves for its gradient: a byte for each pooled value, see isa/winograd.h.
 using PoolCodes = std::shared_ptr<Tensor>;
 

@@ -5,10 +5,12 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <type_traits>
 #include <utility>
 
 #include "tutti/base/parallel.h"
 #include "tutti/engine/engine.h"
+#include "tutti/tensor/tensor.h"
 
 namespace tutti::native {
 
@@ -17,18 +19,28 @@ using namespace op;
 using Inputs = std::span<const ConstView>;
 using Outputs = std::span<const View>;
 
-// A kernel from a function run(Inputs, Outputs) that holds all that was chosen when it was prepared; `algorithm`: a literal.
+// A kernel from a function run(Inputs, Outputs) that holds all that was chosen when it was prepared; `algorithm`: a literal. A
+// function run(Inputs, Outputs, bool) is also told whether constant inputs may have changed since its last run.
 template <class Run>
 Prepared ready(std::string_view algorithm, Run run) {
   class FunctionKernel final : public Kernel {
    public:
     FunctionKernel(std::string_view name, Run function) : algorithm_(name), run_(std::move(function)) {}
-    void run(Inputs in, Outputs out) override { run_(in, out); }
+    void run(Inputs in, Outputs out) override {
+      if constexpr (std::is_invocable_v<Run&, Inputs, Outputs, bool>) {
+        run_(in, out, changed_);
+        changed_ = false;
+      } else {
+        run_(in, out);
+      }
+    }
+    void refresh() override { changed_ = true; }
     std::string_view algorithm() const override { return algorithm_; }
 
    private:
     std::string_view algorithm_;
     Run run_;
+    bool changed_ = true;
   };
   return {std::make_unique<FunctionKernel>(algorithm, std::move(run)), ""};
 }
@@ -70,8 +82,28 @@ inline std::int64_t rows_of(const Shape& shape) {
 
 // Memory of this thread, 64-byte aligned, that survives from run to run so that a training step allocates nothing. A slot is
 // valid until the thread asks for the same one again.
-enum class Scratch { kImage, kPanels, kRows, kTransformed, kTransformedGrad, kProducts, kCount };
+enum class Scratch { kImage, kPanels, kRows, kTransformed, kTransformedGrad, kProducts, kWeights, kTurned, kCount };
 float* thread_scratch(Scratch slot, std::int64_t floats);
+
+// What a kernel makes of its weights: kept from run to run where they are constant, else in the scratch memory that all kernels
+// of this thread share.
+class PreparedWeights {
+ public:
+  PreparedWeights(std::int64_t floats, bool is_constant);
+  // Where they are: make(target) fills it if need be. `changed`: constants may have changed.
+  template <class Make>
+  const float* get(bool changed, const Make& make) {
+    if (!is_constant_ || changed || !kept_.raw()) make(target());
+    return target();
+  }
+
+ private:
+  float* target();
+
+  std::int64_t floats_;
+  bool is_constant_;
+  Tensor kept_;
+};
 
 // A 1 x 1 convolution that is a plain matrix product.
 bool is_pointwise(const ConvAttributes& attributes, const Shape& kernel);

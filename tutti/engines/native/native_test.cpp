@@ -136,6 +136,47 @@ const std::vector<ConvCase>& conv_cases() {
   return cases;
 }
 
+// What a program of the native engine computes from x with these weights, and what the reference engine does.
+class TwoPrograms {
+ public:
+  explicit TwoPrograms(const Graph& graph)
+      : graph_(graph), native_(make_native_engine()->compile(graph)), reference_(make_reference_engine()->compile(graph)) {}
+  void write(VariableId variable, const Tensor& value) {
+    native_->write(variable, value);
+    reference_->write(variable, value);
+  }
+  void expect_agreement(const Tensor& x, const std::string& name) {
+    const NamedValue& output = graph_.outputs().front();
+    Tensor got(graph_.type(output.value)), expected(graph_.type(output.value));
+    const Feed feed{graph_.inputs().front().value, x.view()};
+    const Fetch fetch_got{output.value, got.view()}, fetch_expected{output.value, expected.view()};
+    native_->run({&feed, 1}, {&fetch_got, 1});
+    reference_->run({&feed, 1}, {&fetch_expected, 1});
+    expect_close(got.view(), expected.view(), {1e-4, 1e-4}, name);
+  }
+
+ private:
+  Graph graph_;
+  std::unique_ptr<Program> native_, reference_;
+};
+
+// relu(normalise(conv(x) + bias)) with given statistics, as in inference; variables 0 to 5: kernel, bias, gamma, beta, mean,
+// variance.
+Graph normalised_conv(const ConvCase& c, bool with_bias, bool with_relu) {
+  Graph graph;
+  const auto variable = [&](const char* name, const Shape& shape) { return graph.variable(name, {DType::kFloat32, shape}); };
+  const Shape channels{c.kernel[-1]};
+  const ValueId x = graph.input("x", {DType::kFloat32, c.x}), kernel = variable("kernel", c.kernel);
+  const ValueId bias = variable("bias", channels), gamma = variable("gamma", channels), beta = variable("beta", channels);
+  const ValueId mean = variable("mean", channels), variance = variable("variance", channels);
+  std::vector<ValueId> inputs{x, kernel};
+  if (with_bias) inputs.push_back(bias);
+  ValueId y = graph.add1(Conv2D{c.attributes}, inputs);
+  y = graph.add1(BatchNormInference{1e-3}, {y, gamma, beta, mean, variance});
+  graph.output("y", with_relu ? graph.add1(Activation{ActivationKind::kRelu}, {y}) : y);
+  return graph;
+}
+
 Shape output_shape(const ConvCase& c) {
   const std::vector<TensorType> types{{DType::kFloat32, c.x}, {DType::kFloat32, c.kernel}};
   return infer_types(Conv2D{c.attributes}, types)[0].shape;
@@ -158,6 +199,26 @@ TEST_P(NativeTest, Conv2D) {
       check(Conv2D{c.attributes}, {random_tensor(c.x, 1), random_tensor(c.kernel, 2), random_tensor({c.kernel[3]}, 3)},
             tolerance);
     }
+  });
+}
+
+TEST_P(NativeTest, InferenceTakesNormalisationIntoTheConvolution) {
+  at_both_precisions([](Tolerance) {
+    for (const ConvCase& c : conv_cases())
+      for (const bool with_bias : {false, true})
+        for (const bool with_relu : {false, true}) {
+          TwoPrograms programs(normalised_conv(c, with_bias, with_relu));
+          const Shape channels{c.kernel[-1]};
+          const std::string name =
+              fmt::format("conv {} {} bias {} relu {}", to_string(c.x), to_string(c.kernel), with_bias, with_relu);
+          for (std::uint32_t round = 0; round < 2; ++round) {  // weights that change are seen
+            programs.write(0, random_tensor(c.kernel, 10 + round));
+            for (VariableId i = 1; i < 5; ++i)
+              programs.write(i, random_tensor(channels, 20 + 10 * round + static_cast<std::uint32_t>(i)));
+            programs.write(5, random_tensor(channels, 60 + round, 0.1f, 2));
+            for (std::uint32_t batch = 0; batch < 2; ++batch) programs.expect_agreement(random_tensor(c.x, 70 + batch), name);
+          }
+        }
   });
 }
 

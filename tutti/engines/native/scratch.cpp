@@ -13,4 +13,12 @@ float* thread_scratch(Scratch slot, std::int64_t floats) {
   return tensor.data<float>().data();
 }
 
+PreparedWeights::PreparedWeights(std::int64_t floats, bool is_constant) : floats_(floats), is_constant_(is_constant) {}
+
+float* PreparedWeights::target() {
+  if (!is_constant_) return thread_scratch(Scratch::kWeights, floats_);
+  if (!kept_.raw()) kept_ = Tensor(Shape{floats_});
+  return kept_.data<float>().data();
+}
+
 }  // namespace tutti::native

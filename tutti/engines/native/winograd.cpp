@@ -1,7 +1,6 @@
 #include "tutti/engines/native/winograd.h"
 
 #include <cstdlib>
-#include <cstring>
 #include <string_view>
 
 #include "tutti/engines/native/isa/gemm.h"
@@ -23,6 +22,12 @@ constexpr std::int64_t kMinTiles = 14;
 constexpr double kMinSaving = 1.5;
 
 WinogradLayout layout_of(std::int64_t channels) { return {gemm_isa().max_rows, whole_vectors(channels)}; }
+
+// Floats from one point of the transformed kernel to the next.
+std::int64_t kernel_stride_of(const WinogradShape& shape) {
+  const std::int64_t width = gemm_isa().panel_width();
+  return ceil_div(shape.c_out, width) * width * shape.c_in + 16;  // see WinogradLayout
+}
 
 }  // namespace
 
@@ -59,34 +64,30 @@ WinogradShape winograd_input_grad_shape(const ConvAttributes& attributes, const 
   return shape;
 }
 
-WinogradConv::WinogradConv(const WinogradShape& shape)
-    : shape_(shape), c_out_padded_(whole_vectors(shape.c_out)), zeros_(Shape{whole_vectors(shape.c_in)}) {
-  const std::int64_t width = gemm_isa().panel_width();
-  kernel_stride_ = ceil_div(shape.c_out, width) * width * shape.c_in + 16;  // see WinogradLayout
-  kernel_ = Tensor(Shape{kWinogradPoints * kernel_stride_});
-}
+WinogradConv::WinogradConv(const WinogradShape& shape, bool has_constant_kernel)
+    : shape_(shape),
+      c_out_padded_(whole_vectors(shape.c_out)),
+      kernel_stride_(kernel_stride_of(shape)),
+      transformed_(kWinogradPoints * kernel_stride_, has_constant_kernel),
+      zeros_(Shape{whole_vectors(shape.c_in)}) {}
 
-void WinogradConv::set_kernel(const float* kernel, bool transposed) {
-  const std::int64_t slice = shape_.c_in * shape_.c_out;
-  const bool is_first = seen_.elements() == 0;
-  if (is_first) seen_ = Tensor(Shape{9 * slice});
-  if (!is_first && std::memcmp(seen_.raw(), kernel, seen_.bytes()) == 0) return;
-  std::memcpy(seen_.raw(), kernel, seen_.bytes());
-  if (!transposed) return transform_kernel(kernel);
-  if (turned_.elements() == 0) turned_ = Tensor(Shape{9 * slice});
-  float* turned = turned_.data<float>().data();
-  parallel_for(0, 9, ceil_div(kStreamGrain, slice), [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t cell = begin; cell < end; ++cell)
-      gemm_isa().transpose(kernel + (8 - cell) * slice, shape_.c_in, shape_.c_out, shape_.c_in, turned + cell * slice,
-                           shape_.c_out);
+void WinogradConv::set_kernel(const float* kernel, bool transposed, bool changed) {
+  kernel_ = transformed_.get(changed, [&](float* transformed) {
+    if (!transposed) return transform_kernel(kernel, transformed);
+    const std::int64_t slice = shape_.c_in * shape_.c_out;
+    float* turned = thread_scratch(Scratch::kTurned, 9 * slice);
+    parallel_for(0, 9, ceil_div(kStreamGrain, slice), [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t cell = begin; cell < end; ++cell)
+        gemm_isa().transpose(kernel + (8 - cell) * slice, shape_.c_in, shape_.c_out, shape_.c_in, turned + cell * slice,
+                             shape_.c_out);
+    });
+    transform_kernel(turned, transformed);
   });
-  transform_kernel(turned);
 }
 
-void WinogradConv::transform_kernel(const float* kernel) {
+void WinogradConv::transform_kernel(const float* kernel, float* transformed) const {
   const std::int64_t width = gemm_isa().panel_width(), panels = ceil_div(shape_.c_out, width);
   const std::int64_t slice = shape_.c_in * shape_.c_out;
-  float* transformed = kernel_.data<float>().data();
   parallel_for(0, shape_.c_in, ceil_div(kStreamGrain, 36 * shape_.c_out), [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t c = begin; c < end; ++c) {
       for (std::int64_t panel = 0; panel < panels; ++panel) {
@@ -197,7 +198,7 @@ void WinogradConv::multiply(std::int64_t tiles, const float* v, float* m) const 
                .accumulate = false,
                .c_row_stride = out.channels};
   for (int point = 0; point < kWinogradPoints; ++point) {
-    tile.b = kernel_.data<float>().data() + point * kernel_stride_;
+    tile.b = kernel_ + point * kernel_stride_;
     for (std::int64_t column = 0; column < out.channels; column += width) {
       tile.columns = std::min(width, out.channels - column);
       const auto vectors = tile.columns / isa.lanes - 1;

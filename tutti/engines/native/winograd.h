@@ -48,10 +48,11 @@ struct WinogradPooling {
 
 class WinogradConv {
  public:
-  explicit WinogradConv(const WinogradShape& shape);
-  // Costs next to nothing if it is the same as before, as it is from image to image of inference.
-  // kernel (3, 3, c_in, c_out); or, if transposed, the kernel (3, 3, c_out, c_in) of the convolution whose gradient this is.
-  void set_kernel(const float* kernel, bool transposed);
+  // has_constant_kernel: it is transformed only when set_kernel() is told that it has changed.
+  WinogradConv(const WinogradShape& shape, bool has_constant_kernel);
+  // Before each run, on its thread. kernel (3, 3, c_in, c_out); or, if transposed, the kernel (3, 3, c_out, c_in) of the
+  // convolution whose gradient this is.
+  void set_kernel(const float* kernel, bool transposed, bool changed);
   void run(const float* x, float* y, const WinogradEpilogue& epilogue);
   // y (n, o_h / 2, o_w / 2, c_out); o_h and o_w are even.
   void run_pooled(const float* x, float* y, const WinogradPooling& pooling);
@@ -63,7 +64,7 @@ class WinogradConv {
     const float* m;
   };
 
-  void transform_kernel(const float* kernel);
+  void transform_kernel(const float* kernel, float* transformed) const;
   template <class Store>
   void for_each_block(const float* x, const Store& store);
   Block make_block(std::int64_t begin, std::int64_t end, const float* x);
@@ -74,10 +75,9 @@ class WinogradConv {
   WinogradShape shape_;
   std::int64_t c_out_padded_;   // to whole vectors
   std::int64_t kernel_stride_;  // floats from one point of the kernel to the next
-  Tensor kernel_;               // [point][panel][c_in][panel width]
-  Tensor seen_;                 // what kernel_ was made of
-  Tensor turned_;               // (3, 3, c_in, c_out) of a transposed kernel
-  Tensor zeros_;                // a pixel outside the image
+  PreparedWeights transformed_;
+  const float* kernel_ = nullptr;  // where they are: [point][panel][c_in][panel width]
+  Tensor zeros_;                   // a pixel outside the image
 };
 
 // The gradient of the kernel, summed in an order that depends on the shape alone.
