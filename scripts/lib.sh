@@ -9,7 +9,7 @@ build_packages=(g++ cmake ninja-build ccache pkg-config git ca-certificates
   libjpeg62-turbo-dev libpng-dev libcurl4-openssl-dev libssl-dev libgtest-dev libgmock-dev
   libdnnl-dev libtorch-dev gnuplot-nox libclang-19-dev llvm-19-dev libclang-cpp19-dev libzmq3-dev cppzmq-dev)
 # What only the tests need.
-test_packages=(help2man dpkg-dev file clang-14 clang-tidy-14 clang-format-14 libclang-rt-14-dev python3 hdf5-tools
+test_packages=(help2man dpkg-dev file clang-14 clang-tidy-14 clang-format-14 libclang-rt-14-dev python3 python3-yaml hdf5-tools
   python3-jupyter-client python3-jsonschema jupyter-console jupyter-nbconvert python3-nbclient
   chromium python3-jupyterlab-server libjs-mathjax)
 

@@ -6,17 +6,15 @@
 #include <chrono>
 #include <map>
 #include <memory>
-#include <set>
 
 #include "tutti/base/error.h"
 #include "tutti/base/interrupt.h"
 #include "tutti/base/parallel.h"
-#include "tutti/base/philox.h"
+#include "tutti/bench/engine_step.h"
 #include "tutti/bench/layer_times.h"
 #include "tutti/engines/engines.h"
 #include "tutti/experiment/environment.h"
 #include "tutti/graph/cost.h"
-#include "tutti/nn/programs.h"
 
 namespace tutti {
 namespace {
@@ -24,49 +22,14 @@ namespace {
 constexpr int kMinTimedRuns = 5, kMaxTimedRuns = 200;
 constexpr char kPeak[] = "peak";
 
-// Pixels 0 to 255, labels below `classes`.
-Tensor drawn(const TensorType& type, std::uint32_t classes) {
-  Tensor tensor(type);
-  const Philox random(1, stream_of("bench"));
-  std::uint64_t i = 0;
-  if (type.dtype == DType::kInt32)
-    for (std::int32_t& label : tensor.data<std::int32_t>()) label = static_cast<std::int32_t>(random.below(i++, classes));
-  if (type.dtype == DType::kFloat32)
-    for (float& pixel : tensor.data<float>()) pixel = static_cast<float>(random.below(i++, 256));
-  return tensor;
+Model compiled(const BenchOptions& options, const BenchEngine& engine) {
+  Model model = options.make_model();
+  model.compile({.optimizer = Optimizer(options.optimizer),
+                 .loss = LossFunction(options.loss),
+                 .engine = engine.name,
+                 .device = engine.device});
+  return model;
 }
-
-// A model on one engine, with one batch.
-class EngineStep {
- public:
-  EngineStep(const BenchOptions& options, const BenchEngine& engine) : model_(options.make_model()) {
-    model_.compile({.optimizer = Optimizer(options.optimizer),
-                    .loss = LossFunction(options.loss),
-                    .engine = engine.name,
-                    .device = engine.device});
-    compiled_ = &Programs::of(model_).get({.purpose = options.purpose, .batch_size = options.batch_size});
-    const Graph& graph = compiled_->graph;
-    for (const NamedValue& output : graph.outputs()) outputs_.emplace_back(graph.type(output.value));
-    const Shape& prediction = graph.shape(graph.outputs().back().value);
-    const auto classes = static_cast<std::uint32_t>(prediction.rank() > 0 ? prediction[-1] : 1);
-    for (const NamedValue& input : graph.inputs()) batch_.push_back(drawn(graph.type(input.value), classes));
-    for (std::size_t i = 0; i < batch_.size(); ++i) feeds_.push_back({graph.inputs()[i].value, batch_[i].view()});
-    for (std::size_t i = 0; i < outputs_.size(); ++i) fetches_.push_back({graph.outputs()[i].value, outputs_[i].view()});
-  }
-
-  void run() { compiled_->program->run(feeds_, fetches_); }
-  std::vector<StepTime> run_timed() { return compiled_->program->run_timed(feeds_, fetches_); }
-  const Model& model() const { return model_; }
-  const Graph& graph() const { return compiled_->graph; }
-  const Program& program() const { return *compiled_->program; }
-
- private:
-  Model model_;
-  Programs::Compiled* compiled_;
-  std::vector<Tensor> batch_, outputs_;
-  std::vector<Feed> feeds_;
-  std::vector<Fetch> fetches_;
-};
 
 // Takes Google Benchmark's results and prints nothing.
 class Collector final : public benchmark::BenchmarkReporter {
@@ -156,7 +119,7 @@ BenchResults run_bench(const BenchOptions& options) {
   const bool training = options.purpose == Purpose::kTraining;
   std::vector<std::unique_ptr<EngineStep>> steps;
   for (const BenchEngine& engine : options.engines) {
-    steps.push_back(std::make_unique<EngineStep>(options, engine));
+    steps.push_back(std::make_unique<EngineStep>(compiled(options, engine), options.purpose, options.batch_size));
     steps.back()->run();  // what is made at the first run is made now
     check_interrupt();
   }
