@@ -3,6 +3,7 @@
 #include <type_traits>
 
 #include "tutti/engines/native/fuse.h"
+#include "tutti/engines/native/isa/instruction_set.h"
 #include "tutti/engines/native/kernels.h"
 
 namespace tutti {
@@ -37,6 +38,9 @@ class NativeEngine final : public Engine {
 }  // namespace
 }  // namespace native
 
-std::shared_ptr<Engine> make_native_engine() { return std::make_shared<native::NativeEngine>(); }
+std::shared_ptr<Engine> make_native_engine() {
+  native::limit_instruction_set();
+  return std::make_shared<native::NativeEngine>();
+}
 
 }  // namespace tutti

@@ -2,6 +2,7 @@
 #include "tutti/engines/native/native.h"
 
 #include <cmath>
+#include <cstdlib>
 #include <cstring>
 #include <limits>
 
@@ -10,6 +11,7 @@
 
 #include "tutti/base/parallel.h"
 #include "tutti/base/philox.h"
+#include "tutti/engines/native/isa/instruction_set.h"
 #include "tutti/engines/reference/reference.h"
 
 namespace tutti {
@@ -105,6 +107,13 @@ class NativeTest : public testing::TestWithParam<int> {
   int before_ = num_threads();
 };
 INSTANTIATE_TEST_SUITE_P(Threads, NativeTest, testing::Values(1, 3));
+
+TEST(NativeInstructionSet, IsTheOneThatWasAskedFor) {
+  make_native_engine();
+  const char* asked = std::getenv("TUTTI_NATIVE_ISA");
+  if (!asked) GTEST_SKIP() << "TUTTI_NATIVE_ISA is not set; the processor's best is " << native::instruction_set();
+  EXPECT_EQ(native::instruction_set(), asked);
+}
 
 struct ConvCase {
   Shape x, kernel;

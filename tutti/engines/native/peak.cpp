@@ -4,6 +4,7 @@
 #include "tutti/base/parallel.h"
 #include "tutti/engines/engines.h"
 #include "tutti/engines/native/isa/gemm.h"
+#include "tutti/engines/native/isa/instruction_set.h"
 #include "tutti/tensor/tensor.h"
 
 namespace tutti {
@@ -35,6 +36,7 @@ void multiply_tiles(const native::GemmIsa& isa) {
 
 double measure_peak_flops(double seconds) {
   using Clock = std::chrono::steady_clock;
+  native::limit_instruction_set();
   const native::GemmIsa& isa = native::gemm_isa();
   const auto begin = Clock::now();
   double products = 0, passed = 0;
