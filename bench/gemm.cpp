@@ -14,6 +14,7 @@
 #include <functional>
 #include <limits>
 #include <map>
+#include <ranges>
 #include <thread>
 
 #include "tutti/base/parallel.h"
@@ -53,6 +54,13 @@ std::function<void(const GemmCall&)> cblas(void* library) {
   };
 }
 
+std::function<void(const GemmCall&)> dnnl(void* library) {
+  return [sgemm = symbol<DnnlSgemm>(library, "dnnl_sgemm")](const GemmCall& call) {
+    sgemm(call.transpose_a ? 'T' : 'N', call.transpose_b ? 'T' : 'N', call.m, call.n, call.k, 1, call.a, call.lda, call.b,
+          call.ldb, 0, call.c, call.ldc);
+  };
+}
+
 std::vector<Contender> contenders() {
   // Debian's versions do not know newer processors and fall back to kernels of older ones.
   if (native::gemm_isa().lanes == 16) {
@@ -60,23 +68,17 @@ std::vector<Contender> contenders() {
     setenv("BLIS_ARCH_TYPE", "0", 0);  // skx
   }
   std::vector<Contender> all{{"tutti", native::gemm, set_num_threads}};
-  const auto open = [](const char* directory, const char* name) {
-    for (const char* path : {directory, ""})
-      if (void* library = dlopen(fmt::format("{}{}", path, name).c_str(), RTLD_NOW | RTLD_LOCAL)) return library;
-    fmt::print("{} is not installed: left out.\n", name);
-    return static_cast<void*>(nullptr);
+  const auto open = [](const std::string& file) {
+    void* library = dlopen(("/usr/lib/x86_64-linux-gnu/" + file).c_str(), RTLD_NOW | RTLD_LOCAL);
+    if (!library) fmt::print("{} is not installed: left out.\n", file);
+    return library;
   };
-  if (void* library = open("/usr/lib/x86_64-linux-gnu/openblas-pthread/", "libopenblas.so.0"))
+  if (void* library = open("openblas-pthread/libopenblas.so.0"))
     all.push_back({"OpenBLAS", cblas(library), symbol<void(int)>(library, "openblas_set_num_threads")});
-  if (void* library = open("/usr/lib/x86_64-linux-gnu/blis-pthread/", "libblis.so.4"))
+  if (void* library = open("blis-pthread/libblis.so.4"))
     all.push_back({"BLIS", cblas(library), symbol<void(std::int64_t)>(library, "bli_thread_set_num_threads")});
-  if (void* library = open("/usr/lib/x86_64-linux-gnu/", "libdnnl.so.2"))
-    all.push_back({"oneDNN",
-                   [sgemm = symbol<DnnlSgemm>(library, "dnnl_sgemm")](const GemmCall& call) {
-                     sgemm(call.transpose_a ? 'T' : 'N', call.transpose_b ? 'T' : 'N', call.m, call.n, call.k, 1, call.a,
-                           call.lda, call.b, call.ldb, 0, call.c, call.ldc);
-                   },
-                   symbol<void(int)>(library, "omp_set_num_threads")});
+  if (void* library = open("libdnnl.so.2"))
+    all.push_back({"oneDNN", dnnl(library), symbol<void(int)>(library, "omp_set_num_threads")});
   return all;
 }
 
@@ -98,56 +100,25 @@ Tensor drawn(std::int64_t rows, std::int64_t columns, const char* name) {
   return tensor;
 }
 
-class Product {
- public:
-  explicit Product(const Case& shape)
-      : a_(shape.transpose_a ? drawn(shape.k, shape.m, "a") : drawn(shape.m, shape.k, "a")),
-        b_(shape.transpose_b ? drawn(shape.n, shape.k, "b") : drawn(shape.k, shape.n, "b")),
-        c_({shape.m, shape.n}),
-        call_{shape.m,
-              shape.n,
-              shape.k,
-              a_.data<float>().data(),
-              a_.shape()[1],
-              shape.transpose_a,
-              b_.data<float>().data(),
-              b_.shape()[1],
-              shape.transpose_b,
-              nullptr,
-              c_.data<float>().data(),
-              shape.n} {}
-  const GemmCall& call() const { return call_; }
-
-  // C in double precision.
-  std::vector<double> exact() const {
-    const std::int64_t a_row = call_.transpose_a ? 1 : call_.lda, a_k = call_.transpose_a ? call_.lda : 1;
-    const std::int64_t b_k = call_.transpose_b ? 1 : call_.ldb, b_column = call_.transpose_b ? call_.ldb : 1;
-    std::vector<double> c(static_cast<std::size_t>(call_.m * call_.n));
-    parallel_for(0, call_.m, 1, [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t i = begin; i < end; ++i)
-        for (std::int64_t k = 0; k < call_.k; ++k)
-          for (std::int64_t j = 0; j < call_.n; ++j)
-            c[static_cast<std::size_t>(i * call_.n + j)] +=
-                double{call_.a[i * a_row + k * a_k]} * call_.b[k * b_k + j * b_column];
-    });
-    return c;
-  }
-  // The largest error of C, relative to the root mean square of the exact one; NaN if a value is.
-  double error(const std::vector<double>& exact) const {
-    double largest = 0, squares = 0;
-    for (std::size_t i = 0; i < exact.size(); ++i) {
-      const double error = std::abs(exact[i] - call_.c[i]);
-      // Once NaN, always NaN.
-      largest = error <= largest || std::isnan(largest) ? largest : error;
-      squares += exact[i] * exact[i];
+// The largest error of C against sums in double precision, relative to their root mean square; infinite if one is NaN.
+double error_of(const GemmCall& call) {
+  const std::int64_t a_row = call.transpose_a ? 1 : call.lda, a_k = call.transpose_a ? call.lda : 1;
+  const std::int64_t b_k = call.transpose_b ? 1 : call.ldb, b_column = call.transpose_b ? call.ldb : 1;
+  double largest = 0, squares = 0;
+  std::vector<double> row(static_cast<std::size_t>(call.n));
+  for (std::int64_t i = 0; i < call.m; ++i) {
+    std::ranges::fill(row, 0.0);
+    for (std::int64_t k = 0; k < call.k; ++k)
+      for (std::int64_t j = 0; j < call.n; ++j)
+        row[static_cast<std::size_t>(j)] += double{call.a[i * a_row + k * a_k]} * call.b[k * b_k + j * b_column];
+    for (std::int64_t j = 0; j < call.n; ++j) {
+      const double exact = row[static_cast<std::size_t>(j)], error = std::abs(exact - call.c[i * call.ldc + j]);
+      if (!(error <= largest)) largest = std::isnan(error) ? std::numeric_limits<double>::infinity() : error;
+      squares += exact * exact;
     }
-    return largest / std::sqrt(squares / static_cast<double>(exact.size()));
   }
-
- private:
-  Tensor a_, b_, c_;
-  GemmCall call_;
-};
+  return largest / std::sqrt(squares / static_cast<double>(call.m * call.n));
+}
 
 // Collects GFLOP/s by contender.
 class Medians : public benchmark::BenchmarkReporter {
@@ -177,70 +148,61 @@ void time_product(benchmark::State& state, const Contender& contender, int threa
   state.counters["GFLOP/s"] = benchmark::Counter(1e-9 * flop, benchmark::Counter::kIsIterationInvariantRate);
 }
 
-void compare(const std::vector<Contender>& all, const Case& shape, int threads, int repetitions) {
-  const Product product(shape);
-  benchmark::ClearRegisteredBenchmarks();
-  for (const Contender& contender : all)
-    benchmark::RegisterBenchmark(contender.name.c_str(), time_product, contender, threads, product.call())
-        ->UseRealTime()
-        ->MinTime(0.05)
-        ->Repetitions(repetitions);
-  benchmark::RegisterBenchmark("peak",
-                               [threads](benchmark::State& state) {
-                                 set_num_threads(threads);
-                                 double flops = 0;
-                                 for (auto _ : state) flops = measure_peak_flops(0.05);
-                                 state.counters["GFLOP/s"] = 1e-9 * flops;
-                               })
-      ->Iterations(1)
-      ->Repetitions(repetitions);
-  Medians medians;
-  benchmark::RunSpecifiedBenchmarks(&medians);
-  double best = 0;
-  fmt::print("| {} | {} |", shape.name(), threads);
-  for (const Contender& contender : all) {
-    fmt::print(" {:.1f} |", medians.of(contender.name));
-    if (&contender != &all.front()) best = std::max(best, medians.of(contender.name));
-  }
-  const double ours = medians.of("tutti");
-  fmt::print(" {:.1f} | {} | {:.2f} |\n", medians.of("peak"), best > 0 ? fmt::format("{:.2f}", ours / best) : "-",
-             ours / medians.of("peak"));
-  std::fflush(stdout);
+void time_peak(benchmark::State& state, int threads) {
+  set_num_threads(threads);
+  for (auto _ : state) state.counters["GFLOP/s"] = 1e-9 * measure_peak_flops(0.05);
 }
 
-bool all_agree(const std::vector<Contender>& all) {
-  bool agree = true;
-  for (const Case& shape : kCases) {
-    const Product product(shape);
-    const std::vector<double> exact = product.exact();
-    for (const Contender& contender : all) {
-      std::fill_n(product.call().c, exact.size(), std::numeric_limits<float>::quiet_NaN());
-      contender.run(product.call());
-      const double error = product.error(exact);
-      if (error <= 1e-4) continue;
+// One line of the table. False if a contender is wrong.
+bool compare(const std::vector<Contender>& all, const Case& shape, int threads) {
+  const Tensor a = shape.transpose_a ? drawn(shape.k, shape.m, "a") : drawn(shape.m, shape.k, "a");
+  const Tensor b = shape.transpose_b ? drawn(shape.n, shape.k, "b") : drawn(shape.k, shape.n, "b");
+  benchmark::ClearRegisteredBenchmarks();
+  Tensor c({shape.m, shape.n});
+  GemmCall call{};
+  call.m = shape.m, call.n = shape.n, call.k = shape.k;
+  call.a = a.data<float>().data(), call.lda = a.shape()[1], call.transpose_a = shape.transpose_a;
+  call.b = b.data<float>().data(), call.ldb = b.shape()[1], call.transpose_b = shape.transpose_b;
+  call.c = c.data<float>().data(), call.ldc = shape.n;
+  for (const Contender& contender : all) {
+    contender.set_threads(threads);
+    std::ranges::fill(c.data<float>(), std::numeric_limits<float>::quiet_NaN());
+    contender.run(call);
+    if (const double error = error_of(call); error > 1e-4) {
       fmt::print("{}: {} errs by {:.2g} of the root mean square.\n", shape.name(), contender.name, error);
-      agree = false;
+      return false;
     }
+    benchmark::RegisterBenchmark(contender.name.c_str(), time_product, contender, threads, call)->UseRealTime();
   }
-  return agree;
+  benchmark::RegisterBenchmark("peak", time_peak, threads)->Iterations(1);
+  Medians medians;
+  benchmark::RunSpecifiedBenchmarks(&medians);
+  const double ours = medians.of("tutti"), peak = medians.of("peak");
+  double best = 0;
+  fmt::print("| {} | {} | {:.1f} |", shape.name(), threads, ours);
+  for (const Contender& library : all | std::views::drop(1)) {
+    fmt::print(" {:.1f} |", medians.of(library.name));
+    best = std::max(best, medians.of(library.name));
+  }
+  fmt::print(" {:.1f} | {:.2f} | {:.2f} |\n", peak, ours / best, ours / peak);
+  std::fflush(stdout);
+  return true;
 }
 
 }  // namespace
 }  // namespace tutti
 
 int main(int argc, char** argv) {
-  const int repetitions = argc > 1 ? std::atoi(argv[1]) : 9;
-  std::string name = argv[0], interleave = "--benchmark_enable_random_interleaving=true";
-  std::array<char*, 2> options{name.data(), interleave.data()};
-  int count = options.size();
-  benchmark::Initialize(&count, options.data());
+  std::string options[] = {argv[0], "--benchmark_enable_random_interleaving=true", "--benchmark_min_time=0.05",
+                           fmt::format("--benchmark_repetitions={}", argc > 1 ? argv[1] : "9")};
+  std::array<char*, 4> arguments{options[0].data(), options[1].data(), options[2].data(), options[3].data()};
+  int count = arguments.size();
+  benchmark::Initialize(&count, arguments.data());
   const auto all = tutti::contenders();
-  if (!tutti::all_agree(all)) return 1;
-  fmt::print("| m,n,k | threads |");
-  for (const auto& contender : all) fmt::print(" {} |", contender.name);
-  fmt::print(" peak | tutti / best | tutti / peak |\n|---|---|");
-  for (std::size_t column = 0; column < all.size() + 3; ++column) fmt::print("---|");
-  fmt::print("\n");
+  std::string header = "| m,n,k | threads |", line = "|---|---|---|---|---|";
+  for (const auto& contender : all) header += fmt::format(" {} |", contender.name), line += "---|";
+  fmt::print("{} peak | tutti / best | tutti / peak |\n{}\n", header, line);
   for (const int threads : {2, 1})
-    for (const auto& shape : tutti::kCases) tutti::compare(all, shape, threads, repetitions);
+    for (const auto& shape : tutti::kCases)
+      if (!tutti::compare(all, shape, threads)) return 1;
 }
