@@ -1,0 +1,129 @@
+// What the input pipeline and the training loop cost: epochs of fit() against as many bare steps of the same program, in turns.
+// 1,280 images of the size of CIFAR-10's lie in memory as bytes; compiling is not counted. On a machine that others use,
+// processor time says more than wall time. Medians, with the lowest and the highest round.
+//
+//   bench_epoch MODEL.yaml [ROUNDS [BATCH...]]     # default: 19 rounds, batch 32 and 128
+#include <fmt/format.h>
+#include <time.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <functional>
+#include <vector>
+
+#include "tutti/base/error.h"
+#include "tutti/base/parallel.h"
+#include "tutti/base/philox.h"
+#include "tutti/data/batches.h"
+#include "tutti/engine/engine.h"
+#include "tutti/experiment/model_file.h"
+#include "tutti/nn/programs.h"
+
+namespace tutti {
+namespace {
+
+constexpr std::int64_t kImages = 1280;
+constexpr std::uint64_t kSeed = 1;
+
+struct Cost {
+  double wall = 0, processor = 0;  // seconds; the processor's of all threads together
+  Cost operator+(const Cost& other) const { return {wall + other.wall, processor + other.processor}; }
+};
+
+Cost cost_of(const std::function<void()>& body) {
+  const auto now = [](clockid_t clock) {
+    timespec time{};
+    clock_gettime(clock, &time);
+    return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
+  };
+  const Cost begin{now(CLOCK_MONOTONIC), now(CLOCK_PROCESS_CPUTIME_ID)};
+  body();
+  return {now(CLOCK_MONOTONIC) - begin.wall, now(CLOCK_PROCESS_CPUTIME_ID) - begin.processor};
+}
+
+Dataset drawn_images() {
+  Tensor x({kImages, 32, 32, 3}, DType::kUInt8), y({kImages}, DType::kInt32);
+  const Philox random(1, stream_of("images"));
+  std::uint64_t i = 0;
+  for (std::uint8_t& pixel : x.data<std::uint8_t>()) pixel = static_cast<std::uint8_t>(random.below(i++, 256));
+  for (std::int32_t& label : y.data<std::int32_t>()) label = static_cast<std::int32_t>(random.below(i++, 10));
+  return Dataset::from_tensors(x, y);
+}
+
+// The training program that fit() runs, on one batch that stays in memory.
+class BareStep {
+ public:
+  BareStep(const Model& model, const Dataset& data, std::int64_t batch)
+      : compiled_(Programs::of(model).get({.purpose = Purpose::kTraining, .batch_size = batch, .seed = kSeed})),
+        batch_(data.batch(0, batch)) {
+    const Graph& graph = compiled_.graph;
+    for (const NamedValue& output : graph.outputs()) outputs_.emplace_back(graph.type(output.value));
+    for (std::size_t i = 0; i < outputs_.size(); ++i) fetches_.push_back({graph.outputs()[i].value, outputs_[i].view()});
+    feeds_ = {{*graph.find_input("x"), batch_.x.view()}, {*graph.find_input("y"), batch_.y.view()}};
+  }
+  void run() { compiled_.program->run(feeds_, fetches_); }
+
+ private:
+  Programs::Compiled& compiled_;
+  Batch batch_;
+  std::vector<Tensor> outputs_;
+  std::vector<Feed> feeds_;
+  std::vector<Fetch> fetches_;
+};
+
+// "median (lowest to highest)"
+std::string spread(std::vector<double> values) {
+  std::ranges::sort(values);
+  return fmt::format("{:.2f} ({:.2f} to {:.2f})", values[values.size() / 2], values.front(), values.back());
+}
+
+void measure(const std::string& file, const Dataset& all, std::int64_t batch, int rounds) {
+  Model model = model_from_file(file);
+  model.compile({.optimizer = Adam(), .loss = "sparse_categorical_crossentropy", .metrics = {"accuracy"}});
+  // Whole batches only: no second program for a short one.
+  const std::int64_t steps = kImages / batch;
+  const Dataset data = all.take(steps * batch);
+  const auto epoch = [&] { model.fit(data, {.batch_size = static_cast<int>(batch), .verbose = 0, .seed = kSeed}); };
+  BareStep bare(model, data, batch);
+  const auto bare_steps = [&](std::int64_t count) {
+    return cost_of([&] {
+      for (std::int64_t i = 0; i < count; ++i) bare.run();
+    });
+  };
+  const auto load = [&] {
+    Batches batches(data, {.batch_size = batch, .shuffle = true, .seed = kSeed});
+    while (batches.next()) {
+    }
+  };
+  epoch();
+  std::vector<double> wall, processor, loading;
+  for (int round = 0; round < rounds; ++round) {
+    // Half of the steps before and half after: a machine that grows slower meanwhile favours neither.
+    const Cost before = bare_steps(steps / 2), fit = cost_of(epoch);
+    const Cost alone = before + bare_steps(steps - steps / 2);
+    wall.push_back(100 * (fit.wall / alone.wall - 1));
+    processor.push_back(100 * (fit.processor / alone.processor - 1));
+    loading.push_back(100 * cost_of(load).processor / alone.processor);
+  }
+  fmt::print("| {} | {} | {} | {} | {} |\n", batch, num_threads(), spread(wall), spread(processor), spread(loading));
+  std::fflush(stdout);
+}
+
+}  // namespace
+}  // namespace tutti
+
+int main(int argc, char** argv) try {
+  if (argc < 2) tutti::fail("bench_epoch", "no model. Expected MODEL.yaml [ROUNDS [BATCH...]].");
+  const int rounds = argc > 2 ? std::max(1, std::atoi(argv[2])) : 19;
+  std::vector<std::int64_t> batches;
+  for (int i = 3; i < argc; ++i) batches.push_back(std::atoi(argv[i]));
+  if (batches.empty()) batches = {32, 128};
+  const tutti::Dataset images = tutti::drawn_images();
+  fmt::print(
+      "| batch | threads | fit over bare steps: wall, % | processor, % | loading alone, processor, % "
+      "|\n|---|---|---|---|---|\n");
+  for (const std::int64_t batch : batches) tutti::measure(argv[1], images, batch, rounds);
+} catch (const std::exception& error) {
+  fmt::print(stderr, "{}\n", error.what());
+  return 1;
+}
