@@ -1,6 +1,8 @@
 """Who can take part on this machine: commands, versions, and why somebody cannot."""
 
+import ctypes
 import dataclasses
+import os
 import pathlib
 import subprocess
 import sys
@@ -55,7 +57,10 @@ def add_pytorch(field, options):
     if not version:
         field.absent.update({name: why for name in names})
         return
-    field.versions["PyTorch"] = f"{version} ({blas()})"
+    core = openblas_core()
+    if core:
+        os.environ["OPENBLAS_CORETYPE"] = core  # contenders inherit it
+    field.versions["PyTorch"] = f"{version} ({blas()}{', OPENBLAS_CORETYPE=' + core if core else ''})"
     for name in names:
         command = [sys.executable, PEERS / "pytorch_worker.py", options.model, options.threads, *PYTORCH_FORMATS[name]]
         field.candidates.append(Candidate(name, command))
@@ -111,6 +116,25 @@ def blas():
             return "reference BLAS"
         return name
     return "BLAS unknown"
+
+
+def openblas_core():
+    """What to set OPENBLAS_CORETYPE to: Debian's OpenBLAS takes a processor that is newer than itself for a Prescott, whose kernels
+    need four times as long. None if it knows the processor, or the user chose."""
+    if "OPENBLAS_CORETYPE" in os.environ:
+        return None
+    for library in pathlib.Path("/usr/lib").glob("*/libblas.so.3"):
+        try:
+            corename = ctypes.CDLL(str(library.resolve())).openblas_get_corename
+        except (OSError, AttributeError):  # another BLAS
+            continue
+        corename.restype = ctypes.c_char_p
+        flags = set(pathlib.Path("/proc/cpuinfo").read_text().split())
+        if corename() == b"Prescott" and {"avx512f", "avx512bw", "avx512dq", "avx512vl"} <= flags:
+            return "SkylakeX"
+        if corename() == b"Prescott" and {"avx2", "fma"} <= flags:
+            return "Haswell"
+    return None
 
 
 def tutti_version():
