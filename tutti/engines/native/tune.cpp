@@ -73,7 +73,7 @@ class Contender {
 };
 
 // The candidates take turns, so that a change of the machine's speed meets all of them.
-ConvAlgorithm measure(const OpCall& call, const std::vector<ConvAlgorithm>& candidates) {
+ConvAlgorithm measure(const OpCall& call, const std::vector<ConvAlgorithm>& candidates, std::string_view key) {
   constexpr int kRounds = 9;
   constexpr std::chrono::milliseconds kBudget(40);
   // What another algorithm must gain over the default: less is noise.
@@ -90,8 +90,7 @@ ConvAlgorithm measure(const OpCall& call, const std::vector<ConvAlgorithm>& cand
   for (Contender& contender : contenders)
     if (contender.algorithm() == usual) least = kGain * contender.median();
   for (Contender& contender : contenders) {
-    log_debug("tuning {} {}: {} takes {:.3f} ms", name_of(call.op), attributes_of(call.op), conv_name(contender.algorithm()),
-              1e3 * contender.median());
+    log_debug("{}: {} takes {:.3f} ms", key, conv_name(contender.algorithm()), 1e3 * contender.median());
     if (contender.algorithm() != usual && contender.median() < least) {
       best = contender.algorithm();
       least = contender.median();
@@ -151,7 +150,7 @@ ConvAlgorithm choose_conv(const OpCall& call) {
   const std::optional<std::string> known = cache->find(key);
   for (const ConvAlgorithm candidate : candidates)
     if (known == conv_name(candidate)) return candidate;
-  const ConvAlgorithm best = measure(call, candidates);
+  const ConvAlgorithm best = measure(call, candidates, key);
   cache->put(key, conv_name(best));
   return best;
 }

@@ -21,6 +21,7 @@ std::vector<ConvAlgorithm> conv_candidates(const OpCall& call);
 ConvAlgorithm default_conv(const OpCall& call);
 // The one to take: default_conv(); or, if $TUTTI_NATIVE_TUNE is set and not 0, the fastest of the candidates, measured once
 // for each processor, number of threads and shape and remembered in cache_dir()/native-tuning.json. Never fails for that file.
+// Tuned results are the same from run to run while the file stays, but not on another number of threads.
 ConvAlgorithm choose_conv(const OpCall& call);
 
 // conv.cpp and conv_kernel_grad.cpp: an algorithm that is among the candidates, of convolutions that are no matrix product and

@@ -22,9 +22,10 @@ class TuningTest : public testing::Test {
   void TearDown() override {
     unsetenv("TUTTI_NATIVE_TUNE");
     unsetenv("TUTTI_NATIVE_PRECISION");
-    unsetenv("XDG_CACHE_HOME");
+    before_.empty() ? unsetenv("XDG_CACHE_HOME") : setenv("XDG_CACHE_HOME", before_.c_str(), 1);
     std::filesystem::remove_all(folder_);
   }
+  const std::string before_ = env("XDG_CACHE_HOME");
   // By the default a direct sum: too few tiles.
   const TensorType x_{DType::kFloat32, {1, 8, 8, 16}}, kernel_{DType::kFloat32, {3, 3, 16, 16}};
   const OpCall call_{op::Conv2D{{.padding = {1, 1, 1, 1}}}, {x_, kernel_}, {x_}};
