@@ -74,7 +74,7 @@ class Contender {
 
 // The candidates take turns, so that a change of the machine's speed meets all of them.
 ConvAlgorithm measure(const OpCall& call, const std::vector<ConvAlgorithm>& candidates, std::string_view key) {
-  constexpr int kRounds = 9;
+  constexpr int kRounds = 75;  // small kernels take microseconds, and other processes milliseconds
   constexpr std::chrono::milliseconds kBudget(40);
   // What another algorithm must gain over the default: less is noise.
   constexpr double kGain = 0.97;
