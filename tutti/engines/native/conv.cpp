@@ -3,6 +3,7 @@
 #include "tutti/engines/native/fused_conv.h"
 #include "tutti/engines/native/gemm.h"
 #include "tutti/engines/native/kernels.h"
+#include "tutti/engines/native/tune.h"
 #include "tutti/engines/native/window_pass.h"
 #include "tutti/engines/native/winograd.h"
 
@@ -98,9 +99,9 @@ void pad_bias(const WindowPass& pass, const float* bias, float* padded) {
 }
 
 // A convolution that is no matrix product and not depthwise.
-Prepared prepare_window(const OpCall& call, const Conv2D& op, bool relu) {
+Prepared prepare_window(const OpCall& call, const Conv2D& op, ConvAlgorithm algorithm, bool relu) {
   const Shape &x = call.inputs[0].shape, &kernel = call.inputs[1].shape, &y = call.outputs[0].shape;
-  if (takes_winograd(op, kernel, y)) {
+  if (algorithm == ConvAlgorithm::kWinograd4x4) {
     WinogradConv winograd(winograd_shape(op, x, y), call.is_constant(1));
     return ready(kWinograd4, [winograd, relu](Inputs in, Outputs out, bool changed) mutable {
       winograd.set_kernel(in[1].as<float>(), false, changed);
@@ -135,13 +136,17 @@ Prepared prepare_op(const OpCall& call, const Conv2D& op) {
     });
   }
   if (is_depthwise(op, kernel)) return prepare_depthwise(call, op);
-  return prepare_window(call, op, false);
+  return prepare_conv(call, op, choose_conv(call));
+}
+
+Prepared prepare_conv(const OpCall& call, const Conv2D& op, ConvAlgorithm algorithm) {
+  return prepare_window(call, op, algorithm, false);
 }
 
 Prepared prepare_conv_relu(const OpCall& call, const Conv2D& op) {
   const Shape& kernel = call.inputs[1].shape;
   if (is_pointwise(op, kernel) || is_depthwise(op, kernel)) return refuse("a matrix product and depthwise have no relu");
-  return prepare_window(call, op, true);
+  return prepare_window(call, op, choose_conv(call), true);
 }
 
 Prepared prepare_op(const OpCall& call, const Conv2DInputGrad& op) {
@@ -154,7 +159,12 @@ Prepared prepare_op(const OpCall& call, const Conv2DInputGrad& op) {
     });
   }
   if (is_depthwise(op, kernel)) return prepare_depthwise(call, op);
-  if (takes_winograd(op, kernel, dx)) {
+  return prepare_conv(call, op, choose_conv(call));
+}
+
+Prepared prepare_conv(const OpCall& call, const Conv2DInputGrad& op, ConvAlgorithm algorithm) {
+  const Shape &dy = call.inputs[0].shape, &kernel = call.inputs[1].shape, &dx = call.outputs[0].shape;
+  if (algorithm == ConvAlgorithm::kWinograd4x4) {
     WinogradConv winograd(winograd_input_grad_shape(op, dx, dy), call.is_constant(1));
     return ready(kWinograd4, [winograd](Inputs in, Outputs out, bool changed) mutable {
       winograd.set_kernel(in[1].as<float>(), true, changed);

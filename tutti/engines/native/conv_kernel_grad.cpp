@@ -4,6 +4,7 @@
 #include "tutti/engines/native/gemm.h"
 #include "tutti/engines/native/isa/elementwise.h"
 #include "tutti/engines/native/kernels.h"
+#include "tutti/engines/native/tune.h"
 #include "tutti/engines/native/window_pass.h"
 #include "tutti/engines/native/winograd.h"
 
@@ -130,7 +131,12 @@ Prepared prepare_op(const OpCall& call, const Conv2DKernelGrad& op) {
     });
   }
   if (is_depthwise(op, kernel)) return prepare_depthwise(call, op);
-  if (takes_winograd(op, kernel, dy)) {
+  return prepare_conv(call, op, choose_conv(call));
+}
+
+Prepared prepare_conv(const OpCall& call, const Conv2DKernelGrad& op, ConvAlgorithm algorithm) {
+  const Shape &x = call.inputs[0].shape, &dy = call.inputs[1].shape, &kernel = call.outputs[0].shape;
+  if (algorithm == ConvAlgorithm::kWinograd4x4) {
     return ready(kWinograd4, [grad = WinogradKernelGrad(winograd_shape(op, x, dy))](Inputs in, Outputs out) mutable {
       grad.run(in[0].as<float>(), in[1].as<float>(), out[0].as<float>(), nullptr);
     });

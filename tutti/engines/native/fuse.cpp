@@ -6,7 +6,7 @@
 
 #include "tutti/engines/native/fused_conv.h"
 #include "tutti/engines/native/fused_dense.h"
-#include "tutti/engines/native/winograd.h"
+#include "tutti/engines/native/tune.h"
 #include "tutti/tensor/tensor.h"
 
 namespace tutti::native {
@@ -109,7 +109,7 @@ void Fuser::fuse_convolution(int conv) {
   const int relu = sole_reader(first_output(conv));
   if (!is_relu(relu)) return;
   const OpCall call = call_of(conv);
-  if (takes_winograd(*op<Conv2D>(conv), call.inputs[1].shape, call.outputs[0].shape))
+  if (choose_conv(call) == ConvAlgorithm::kWinograd4x4)
     if (const std::optional<Pooled> pooled = find_pooled(relu)) return fuse_pooled(conv, relu, *pooled);
   Prepared prepared = prepare_conv_relu(call, *op<Conv2D>(conv));
   if (prepared.kernel) add({conv, relu}, node(conv).inputs, node(relu).outputs, std::move(prepared.kernel));
@@ -203,7 +203,7 @@ void Fuser::fuse_pooled(int conv, int relu, const Pooled& pooled) {
 void Fuser::fuse_kernel_grad(int index) {
   const OpCall call = call_of(index);
   const auto& grad = *op<Conv2DKernelGrad>(index);
-  if (!takes_winograd(grad, call.outputs[0].shape, call.inputs[1].shape)) return;
+  if (choose_conv(call) != ConvAlgorithm::kWinograd4x4) return;
   const ValueId dy = node(index).inputs[1];
   const auto sums_bias = [&](int reader) {
     const auto* reduce = op<Reduce>(reader);
@@ -224,9 +224,8 @@ void Fuser::fuse_input_grad(int index) {
   const OpCall call = call_of(index);
   const auto& grad = *op<Conv2DInputGrad>(index);
   const int relu = sole_reader(first_output(index));
-  if (!takes_winograd(grad, call.inputs[1].shape, call.outputs[0].shape) || !is_relu_grad(relu) ||
-      node(relu).inputs[0] != first_output(index))
-    return;
+  if (!is_relu_grad(relu) || node(relu).inputs[0] != first_output(index)) return;
+  if (choose_conv(call) != ConvAlgorithm::kWinograd4x4) return;
   std::vector<ValueId> inputs = node(index).inputs;
   inputs.push_back(node(relu).inputs[1]);
   add({index, relu}, std::move(inputs), node(relu).outputs, make_gated_input_grad(call, grad));

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstdlib>
 #include <cstring>
+#include <functional>
 #include <limits>
 
 #include <fmt/format.h>
@@ -12,6 +13,7 @@
 #include "tutti/base/parallel.h"
 #include "tutti/base/philox.h"
 #include "tutti/engines/native/isa/instruction_set.h"
+#include "tutti/engines/native/tune.h"
 #include "tutti/engines/reference/reference.h"
 
 namespace tutti {
@@ -70,11 +72,20 @@ void expect_close(const View& got, const View& expected, Tolerance tolerance, co
   }
 }
 
-// Runs `op` on both engines and compares every output.
-void check(const Op& op, const std::vector<Tensor>& inputs, Tolerance tolerance = {}) {
+using Prepare = std::function<Prepared(const OpCall&)>;
+
+OpCall call_of(const Op& op, const std::vector<Tensor>& inputs) {
   OpCall call{op, {}, {}};
   for (const Tensor& tensor : inputs) call.inputs.push_back(tensor.type());
   call.outputs = infer_types(op, call.inputs);
+  return call;
+}
+
+// Runs `op` on both engines and compares every output.
+void check(
+    const Op& op, const std::vector<Tensor>& inputs, Tolerance tolerance = {},
+    const Prepare& prepare = [](const OpCall& call) { return make_native_engine()->prepare(call); }) {
+  const OpCall call = call_of(op, inputs);
   std::string name = fmt::format("{} {}", name_of(op), attributes_of(op));
   for (const Tensor& tensor : inputs) name += fmt::format(" {}", to_string(tensor.shape()));
   std::vector<Unaligned> in, expected, got;
@@ -88,7 +99,7 @@ void check(const Op& op, const std::vector<Tensor>& inputs, Tolerance tolerance 
     got_views.push_back(got.emplace_back(type).view());
   }
   prepare_reference(call).kernel->run(in_views, expected_views);
-  Prepared native = make_native_engine()->prepare(call);
+  Prepared native = prepare(call);
   ASSERT_TRUE(native.kernel) << name << ": " << native.refusal;
   for (int run = 0; run < 2; ++run) {  // a kernel runs many times
     native.kernel->run(in_views, got_views);
@@ -243,6 +254,32 @@ TEST_P(NativeTest, Conv2DKernelGrad) {
     for (const ConvCase& c : conv_cases())
       check(Conv2DKernelGrad{c.attributes, c.kernel}, {random_tensor(c.x, 1), random_tensor(output_shape(c), 2)}, {1e-5, 5e-5});
   });
+}
+
+// Runs each candidate of a convolution, be it the default or not.
+template <class ConvOp>
+int check_candidates(const ConvOp& op, const std::vector<Tensor>& inputs) {
+  const auto candidates = native::conv_candidates(call_of(op, inputs));
+  for (const native::ConvAlgorithm algorithm : candidates) {
+    check(op, inputs, {1e-5, 5e-5}, [&](const OpCall& call) {
+      Prepared prepared = native::prepare_conv(call, op, algorithm);
+      EXPECT_EQ(prepared.kernel->algorithm(), native::conv_name(algorithm));
+      return prepared;
+    });
+  }
+  return static_cast<int>(candidates.size());
+}
+
+TEST_P(NativeTest, EveryCandidate) {
+  int checked = 0;
+  for (const ConvCase& c : conv_cases()) {
+    if (c.attributes.groups > 1 || c.kernel[0] == 1) continue;
+    const Tensor x = random_tensor(c.x, 1), kernel = random_tensor(c.kernel, 2), dy = random_tensor(output_shape(c), 3);
+    checked += check_candidates(Conv2D{c.attributes}, {x, kernel, random_tensor({c.kernel[3]}, 4)});
+    checked += check_candidates(Conv2DInputGrad{c.attributes, c.x}, {dy, kernel});
+    checked += check_candidates(Conv2DKernelGrad{c.attributes, c.kernel}, {x, dy});
+  }
+  EXPECT_GE(checked, 3 * (12 + 5));
 }
 
 TEST_P(NativeTest, MatMul) {

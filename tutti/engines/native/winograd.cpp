@@ -36,10 +36,13 @@ bool winograd_allowed() {
   return !precision || precision != std::string_view("strict");
 }
 
-bool takes_winograd(const ConvAttributes& attributes, const Shape& kernel, const Shape& y) {
-  const bool fits = kernel[0] == 3 && kernel[1] == 3 && attributes.strides == std::array{1, 1} &&
-                    attributes.dilations == std::array{1, 1} && attributes.groups == 1;
-  if (!fits || !winograd_allowed() || kernel[2] < kMinChannels || kernel[3] < kMinChannels) return false;
+bool winograd_fits(const ConvAttributes& attributes, const Shape& kernel) {
+  return kernel[0] == 3 && kernel[1] == 3 && attributes.strides == std::array{1, 1} &&
+         attributes.dilations == std::array{1, 1} && attributes.groups == 1 && winograd_allowed();
+}
+
+bool winograd_pays(const Shape& kernel, const Shape& y) {
+  if (kernel[2] < kMinChannels || kernel[3] < kMinChannels) return false;
   const std::int64_t tiles = y[0] * ceil_div(y[1], kWinogradOut) * ceil_div(y[2], kWinogradOut);
   const auto direct = static_cast<double>(9 * y[0] * y[1] * y[2]);
   return tiles >= kMinTiles && direct >= kMinSaving * static_cast<double>(kWinogradPoints * tiles);

@@ -11,9 +11,11 @@ namespace tutti::native {
 
 // False: $TUTTI_NATIVE_PRECISION is "strict", and every convolution is a direct sum.
 bool winograd_allowed();
-// True if this convolution is better computed here than directly. kernel (k_h, k_w, c_in / groups, c_out); y (n, o_h, o_w, c):
-// its output, or dx of an input's gradient, or dy of a kernel's. Depends on nothing else, so the choice is always the same.
-bool takes_winograd(const ConvAttributes& attributes, const Shape& kernel, const Shape& y);
+// True if this convolution can be computed here, and may. kernel (k_h, k_w, c_in / groups, c_out).
+bool winograd_fits(const ConvAttributes& attributes, const Shape& kernel);
+// True if it is then likely to be faster than the direct sum. y (n, o_h, o_w, c): its output, or dx of an input's gradient, or
+// dy of a kernel's. Depends on nothing else, so the choice is always the same.
+bool winograd_pays(const Shape& kernel, const Shape& y);
 
 // y(i, j) = sum over the window's cells (r, s) of x(i + r - top, j + s - left) * kernel(r, s), zeros outside x.
 struct WinogradShape {
