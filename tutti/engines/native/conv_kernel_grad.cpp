@@ -75,12 +75,12 @@ class KernelGrad {
     blocks_ = ceil_div(pass_.rows, block_);
     size_ = pass_.depth() * pass_.groups * pass_.group_out;
     parts_ = parts_of(pass_.images * blocks_, size_);
-    partials_ = Tensor(Shape{(parts_ - 1) * size_});
   }
 
   void operator()(Inputs in, Outputs out) {
     const std::int64_t items = pass_.images * blocks_;
     float* dkernel = out[0].as<float>();
+    partials_ = thread_scratch(Scratch::kPartials, (parts_ - 1) * size_);
     const auto add = elementwise_isa().binary[static_cast<std::size_t>(BinaryKind::kAdd)];
     parallel_for(0, parts_, 1, [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t part = begin; part < end; ++part)
@@ -93,7 +93,7 @@ class KernelGrad {
   }
 
  private:
-  float* partial(std::int64_t part) { return partials_.data<float>().data() + (part - 1) * size_; }
+  float* partial(std::int64_t part) { return partials_ + (part - 1) * size_; }
 
   void add_items(Inputs in, std::pair<std::int64_t, std::int64_t> items, float* dkernel) {
     const std::int64_t src_image = pass_.src_h * pass_.src_w * pass_.src_c;
@@ -116,7 +116,7 @@ class KernelGrad {
 
   WindowPass pass_;
   std::int64_t block_, blocks_, size_, parts_;
-  Tensor partials_;
+  float* partials_ = nullptr;  // of parts 1 to parts_ - 1, during a run
 };
 
 }  // namespace

@@ -82,7 +82,7 @@ inline std::int64_t rows_of(const Shape& shape) {
 
 // Memory of this thread, 64-byte aligned, that survives from run to run so that a training step allocates nothing. A slot is
 // valid until the thread asks for the same one again.
-enum class Scratch { kImage, kPanels, kRows, kTransformed, kTransformedGrad, kProducts, kWeights, kTurned, kCount };
+enum class Scratch { kImage, kPanels, kRows, kTransformed, kTransformedGrad, kProducts, kWeights, kTurned, kPartials, kCount };
 float* thread_scratch(Scratch slot, std::int64_t floats);
 
 // What a kernel makes of its weights: kept from run to run where they are constant, else in the scratch memory that all kernels

@@ -101,7 +101,8 @@ class WinogradKernelGrad {
   std::int64_t c_in_padded_, c_out_padded_;  // to whole vectors
   std::int64_t block_;                       // chunks of tiles
   std::int64_t parts_;
-  Tensor partial_kernels_, partial_biases_;  // (parts, 3, 3, c_in, c_out), (parts, c_out_padded)
+  float* partial_kernels_ = nullptr;  // (parts, 3, 3, c_in, c_out), during a run
+  Tensor partial_biases_;             // (parts, c_out_padded)
   Tensor zeros_;
 };
 

@@ -39,11 +39,11 @@ WinogradKernelGrad::WinogradKernelGrad(const WinogradShape& shape)
       c_out_padded_(whole_vectors(shape.c_out)),
       block_(winograd_block(kChunk, c_in_padded_ + c_out_padded_, kBlockFloats)),
       parts_(parts_of(shape)),
-      partial_kernels_(Shape{parts_, 9 * shape.c_in * shape.c_out}),
       partial_biases_(Shape{parts_, c_out_padded_}),
       zeros_(Shape{std::max(c_in_padded_, c_out_padded_)}) {}
 
 void WinogradKernelGrad::run(const float* x, const float* dy, float* dkernel, float* dbias) {
+  partial_kernels_ = thread_scratch(Scratch::kPartials, parts_ * 9 * shape_.c_in * shape_.c_out);
   parallel_for(0, parts_, 1, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t part = begin; part < end; ++part) run_part(part, x, dy);
   });
@@ -62,7 +62,7 @@ void WinogradKernelGrad::run_part(std::int64_t part, const float* x, const float
     add_block((begin + first) * kChunk, std::min(tiles, (begin + last) * kChunk), x, dy, block == 0, products, bias_sums);
   }
   const std::int64_t slice = shape_.c_in * shape_.c_out;
-  float* partial = partial_kernels_.data<float>().data() + part * 9 * slice;
+  float* partial = partial_kernels_ + part * 9 * slice;
   for (std::int64_t c = 0; c < shape_.c_in; ++c) {
     std::array<float*, 9> lines;
     for (std::size_t cell = 0; cell < lines.size(); ++cell)
@@ -126,7 +126,7 @@ void WinogradKernelGrad::multiply(std::int64_t chunks, const float* x_tiles, con
 
 void WinogradKernelGrad::add_parts(float* dkernel, float* dbias) const {
   const std::int64_t size = 9 * shape_.c_in * shape_.c_out;
-  const float* partials = partial_kernels_.data<float>().data();
+  const float* partials = partial_kernels_;
   const auto add = elementwise_isa().binary[static_cast<std::size_t>(BinaryKind::kAdd)];
   stream(size, [&](std::int64_t begin, std::int64_t end) {
     std::copy(partials + begin, partials + end, dkernel + begin);
