@@ -89,6 +89,19 @@ TEST_F(Cli, BenchPrintsLayersAndStepsOfEachEngine) {
   EXPECT_EQ(faster.code, 0) << faster.out;
 }
 
+// Which cannot be trained.
+TEST_F(Cli, BenchMeasuresTheInferenceOfAModelWithTwoInputs) {
+  write_file_atomically(folder_ / "two.yaml",
+                        "name: two\nlayers:\n"
+                        "  - Input: {shape: [4], name: a}\n  - Input: {shape: [4], name: b}\n"
+                        "  - Concatenate: {inputs: [a, b]}\n  - Dense: 3\n");
+  const Result result =
+      shell("tutti bench two.yaml --inference --engine native --engine reference --repetitions 1 --seconds 0.01");
+  EXPECT_EQ(result.code, 0) << result.err;
+  EXPECT_THAT(result.out, HasSubstr("inference step of 32 samples"));
+  EXPECT_THAT(shell("tutti bench two.yaml").err, HasSubstr("only models with one input and one output can be trained"));
+}
+
 TEST_F(Cli, BenchSaysWhatIsWrongInOneLine) {
   write_file_atomically(folder_ / "model.yaml", kTinyModel);
   write_file_atomically(folder_ / "bad.json", "{");

@@ -22,8 +22,12 @@ namespace {
 constexpr int kMinTimedRuns = 5, kMaxTimedRuns = 200;
 constexpr char kPeak[] = "peak";
 
-Model compiled(const BenchOptions& options, const BenchEngine& engine) {
+Model made_ready(const BenchOptions& options, const BenchEngine& engine) {
   Model model = options.make_model();
+  if (options.purpose == Purpose::kInference) {  // needs no loss, which a model of several outputs cannot have
+    Programs::on(model, make_engine(engine.name, engine.device));
+    return model;
+  }
   model.compile({.optimizer = Optimizer(options.optimizer),
                  .loss = LossFunction(options.loss),
                  .engine = engine.name,
@@ -119,7 +123,7 @@ BenchResults run_bench(const BenchOptions& options) {
   const bool training = options.purpose == Purpose::kTraining;
   std::vector<std::unique_ptr<EngineStep>> steps;
   for (const BenchEngine& engine : options.engines) {
-    steps.push_back(std::make_unique<EngineStep>(compiled(options, engine), options.purpose, options.batch_size));
+    steps.push_back(std::make_unique<EngineStep>(made_ready(options, engine), options.purpose, options.batch_size));
     steps.back()->run();  // what is made at the first run is made now
     check_interrupt();
   }

@@ -1,7 +1,6 @@
 #include "tutti/bench/engine_step.h"
 
 #include "tutti/base/philox.h"
-#include "tutti/nn/programs.h"
 
 namespace tutti {
 namespace {
@@ -19,16 +18,15 @@ Tensor drawn(const TensorType& type, std::uint32_t classes) {
 
 }  // namespace
 
-EngineStep::EngineStep(const Model& model, Purpose purpose, std::int64_t batch_size) : model_(model) {
-  Programs::Compiled& compiled = Programs::of(model_).get({.purpose = purpose, .batch_size = batch_size});
-  graph_ = &compiled.graph;
-  program_ = compiled.program.get();
-  for (const NamedValue& output : graph_->outputs()) outputs_.emplace_back(graph_->type(output.value));
-  const Shape& prediction = graph_->shape(graph_->outputs().back().value);
+EngineStep::EngineStep(const Model& model, Purpose purpose, std::int64_t batch_size)
+    : model_(model), request_{.purpose = purpose, .batch_size = batch_size} {
+  const Graph& graph = this->graph();
+  for (const NamedValue& output : graph.outputs()) outputs_.emplace_back(graph.type(output.value));
+  const Shape& prediction = graph.shape(graph.outputs().back().value);
   const auto classes = static_cast<std::uint32_t>(prediction.rank() > 0 ? prediction[-1] : 1);
-  for (const NamedValue& input : graph_->inputs()) batch_.push_back(drawn(graph_->type(input.value), classes));
-  for (std::size_t i = 0; i < batch_.size(); ++i) feeds_.push_back({graph_->inputs()[i].value, batch_[i].view()});
-  for (std::size_t i = 0; i < outputs_.size(); ++i) fetches_.push_back({graph_->outputs()[i].value, outputs_[i].view()});
+  for (const NamedValue& input : graph.inputs()) batch_.push_back(drawn(graph.type(input.value), classes));
+  for (std::size_t i = 0; i < batch_.size(); ++i) feeds_.push_back({graph.inputs()[i].value, batch_[i].view()});
+  for (std::size_t i = 0; i < outputs_.size(); ++i) fetches_.push_back({graph.outputs()[i].value, outputs_[i].view()});
 }
 
 }  // namespace tutti

@@ -53,7 +53,7 @@ struct Fetch {
 
 // What one step of a run was: nodes that ran together, and what they took.
 struct StepTime {
-  std::vector<int> nodes;  // indices in Graph::nodes(); empty: copies at the end of the run
+  std::vector<int> nodes;  // indices in Graph::nodes(); empty: copies at the beginning or end of the run
   std::string algorithm;   // "" if unknown, or if there is but one; of several kernels "reorder + jit:avx512_core"
   double seconds = 0;
 };

@@ -96,6 +96,9 @@ class OpByOpProgram final : public Program {
   void check_fetches(std::span<const Fetch> fetches) const;
   // Tells the kernels if constants have changed since the last run.
   void refresh_kernels();
+  // Tells the programs that share variables that this run changes them: before the first kernel, which may update in place and
+  // fail later.
+  void announce_updates();
   // Before the updates: an output may be the old value of a variable.
   void copy_outputs(std::span<const Fetch> fetches);
   void assign_variables();
@@ -242,6 +245,7 @@ void OpByOpProgram::run(std::span<const Feed> feeds, std::span<const Fetch> fetc
   check_fetches(fetches);
   take_feeds(feeds);
   refresh_kernels();
+  announce_updates();
   for (Step& step : steps_) step.kernel->run(step.inputs, step.outputs);
   copy_outputs(fetches);
   assign_variables();
@@ -252,6 +256,7 @@ std::vector<StepTime> OpByOpProgram::run_timed(std::span<const Feed> feeds, std:
   check_fetches(fetches);
   take_feeds(feeds);
   refresh_kernels();
+  announce_updates();
   std::vector<StepTime> times;
   times.reserve(steps_.size() + 1);
   auto before = Clock::now();
@@ -276,15 +281,17 @@ void OpByOpProgram::refresh_kernels() {
   version_ = store_->version();
 }
 
+void OpByOpProgram::announce_updates() {
+  if (graph_.updates().empty()) return;
+  store_->mark_changed();
+  version_ = store_->version();  // what this program updates is no constant of its own
+}
+
 void OpByOpProgram::copy_outputs(std::span<const Fetch> fetches) {
   for (const Fetch& fetch : fetches) std::memcpy(fetch.view.data, result(fetch.value), graph_.type(fetch.value).bytes());
 }
 
 void OpByOpProgram::assign_variables() {
-  if (!graph_.updates().empty()) {
-    store_->mark_changed();
-    version_ = store_->version();  // what this program updates is no constant of its own
-  }
   for (const BufferPlan::Copy& copy : plan_.copies)
     if (copy.staged) std::memcpy(arena_at(copy.staging), result(copy.value), graph_.type(copy.value).bytes());
   for (const BufferPlan::Copy& copy : plan_.copies) {

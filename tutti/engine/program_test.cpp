@@ -264,6 +264,25 @@ TEST_F(ProgramTest, AProgramThatTrainsChangesTheConstantsOfOthersOnly) {
   EXPECT_EQ(engine_.refreshes, 3);
 }
 
+TEST_F(ProgramTest, AStepThatFailsHalfWayHasChangedWhatOthersTakeForConstant) {
+  const ValueId w = graph_.variable("w", f32({2}));
+  graph_.output("y", affine(w, 2, 0));
+  const std::unique_ptr<Program> predicting = engine_.compile(graph_);
+  predicting->run({}, {});
+  EXPECT_EQ(engine_.refreshes, 1);
+  Graph training;
+  const ValueId trained = training.variable("w", f32({2}));
+  training.update(trained, training.add1(Unary{UnaryKind::kNeg}, {trained}));
+  set_fallback([](const OpCall&) { return kernel([](auto, auto) { fail("Unary", "no more memory."); }); });
+  const std::unique_ptr<Program> trainer = engine_.compile(training, predicting.get());
+  EXPECT_THROW(trainer->run({}, {}), Error);
+  predicting->run({}, {});
+  EXPECT_EQ(engine_.refreshes, 2);
+  EXPECT_THROW(trainer->run_timed({}, {}), Error);
+  predicting->run({}, {});
+  EXPECT_EQ(engine_.refreshes, 3);
+}
+
 class OtherProgram final : public Program {
   void run(std::span<const Feed>, std::span<const Fetch>) override {}
   std::vector<StepTime> run_timed(std::span<const Feed>, std::span<const Fetch>) override { return {}; }

@@ -27,14 +27,20 @@ VariableId variable_id(const Graph& graph, const std::string& name) {
 
 Programs& Programs::of(const Model& model) {
   Model::State& state = model.state();
-  if (!state.programs) state.programs = std::make_unique<Programs>(state);
+  if (state.programs) return *state.programs;
+  const bool compiled = state.compiled.has_value();
+  return on(model, make_engine(compiled ? state.compiled->engine : "", compiled ? state.compiled->device : ""));
+}
+
+Programs& Programs::on(const Model& model, std::shared_ptr<Engine> engine) {
+  Model::State& state = model.state();
+  if (state.programs) state.programs->pull_weights();
+  state.programs = std::make_unique<Programs>(state, std::move(engine));
   return *state.programs;
 }
 
-Programs::Programs(Model::State& state) : state_(state) {
-  const bool compiled = state.compiled.has_value();
-  engine_ = make_engine(compiled ? state.compiled->engine : "", compiled ? state.compiled->device : "");
-  if (compiled) learning_rate_ = state.compiled->optimizer.learning_rate;
+Programs::Programs(Model::State& state, std::shared_ptr<Engine> engine) : state_(state), engine_(std::move(engine)) {
+  if (state.compiled) learning_rate_ = state.compiled->optimizer.learning_rate;
 }
 
 Programs::Compiled& Programs::get(const GraphRequest& request) {

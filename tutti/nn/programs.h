@@ -15,7 +15,9 @@ class Programs {
  public:
   // Those of `model`, made if need be.
   static Programs& of(const Model& model);
-  explicit Programs(Model::State& state);
+  // Those of `model` from now on: on this engine, compiled or not.
+  static Programs& on(const Model& model, std::shared_ptr<Engine> engine);
+  Programs(Model::State& state, std::shared_ptr<Engine> engine);
 
   // A graph and its program. Valid until the next call of get().
   struct Compiled {

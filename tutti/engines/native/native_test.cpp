@@ -10,8 +10,10 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include "tutti/base/files.h"
 #include "tutti/base/parallel.h"
 #include "tutti/base/philox.h"
+#include "tutti/engines/native/isa/gemm.h"
 #include "tutti/engines/native/isa/instruction_set.h"
 #include "tutti/engines/native/tune.h"
 #include "tutti/engines/reference/reference.h"
@@ -121,9 +123,15 @@ INSTANTIATE_TEST_SUITE_P(Threads, NativeTest, testing::Values(1, 3));
 
 TEST(NativeInstructionSet, IsTheOneThatWasAskedFor) {
   make_native_engine();
-  const char* asked = std::getenv("TUTTI_NATIVE_ISA");
-  if (!asked) GTEST_SKIP() << "TUTTI_NATIVE_ISA is not set; the processor's best is " << native::instruction_set();
+  const std::string asked = env("TUTTI_NATIVE_ISA");
+  if (asked.empty()) GTEST_SKIP() << "TUTTI_NATIVE_ISA is not set; the processor's best is " << native::instruction_set();
   EXPECT_EQ(native::instruction_set(), asked);
+  // Those of the kernels that are called. The baseline is emulated: 4 floats, or 1 with compilers that have no 128-bit vectors.
+  const std::ptrdiff_t lanes = native::gemm_isa().lanes;
+  if (asked == "baseline")
+    EXPECT_TRUE(lanes == 1 || lanes == 4) << lanes;
+  else
+    EXPECT_EQ(lanes, asked == "avx512" ? 16 : asked == "avx2" ? 8 : 4);
 }
 
 struct ConvCase {
@@ -164,6 +172,13 @@ class TwoPrograms {
   void write(VariableId variable, const Tensor& value) {
     native_->write(variable, value);
     reference_->write(variable, value);
+  }
+  // How many nodes the native engine's kernel computes that computes the first one.
+  std::size_t nodes_with_the_first(const Tensor& x) {
+    const Feed feed{graph_.inputs().front().value, x.view()};
+    for (const StepTime& step : native_->run_timed({&feed, 1}, {}))
+      if (std::ranges::count(step.nodes, 0)) return step.nodes.size();
+    return 0;
   }
   void expect_agreement(const Tensor& x, const std::string& name) {
     const NamedValue& output = graph_.outputs().front();
@@ -231,6 +246,10 @@ TEST_P(NativeTest, InferenceTakesNormalisationIntoTheConvolution) {
           const Shape channels{c.kernel[-1]};
           const std::string name =
               fmt::format("conv {} {} bias {} relu {}", to_string(c.x), to_string(c.kernel), with_bias, with_relu);
+          // Depthwise convolutions and those that are one matrix product leave the relu.
+          const bool depthwise = c.attributes.groups == c.kernel[3], product = c.kernel[0] == 1 && c.attributes.strides[0] == 1;
+          const bool takes_relu = with_relu && !depthwise && !product;
+          EXPECT_EQ(programs.nodes_with_the_first(random_tensor(c.x, 1)), takes_relu ? 3 : 2) << name;
           for (std::uint32_t round = 0; round < 2; ++round) {  // weights that change are seen
             programs.write(0, random_tensor(c.kernel, 10 + round));
             for (VariableId i = 1; i < 5; ++i)
@@ -240,6 +259,50 @@ TEST_P(NativeTest, InferenceTakesNormalisationIntoTheConvolution) {
           }
         }
   });
+}
+
+// A network that predicts, and one that trains its second convolution: what the first made of weights must follow.
+TEST_P(NativeTest, PredictionsFollowTheWeightsThatAnotherProgramTrains) {
+  const Shape shape{2, 16, 16, 16}, kernel_shape{3, 3, 16, 16};
+  const auto conv = [&](Graph& graph, ValueId x, ValueId kernel) {
+    return graph.add1(Conv2D{{.padding = {1, 1, 1, 1}}}, {x, kernel});
+  };
+  const auto kernels = [&](Graph& graph) {
+    const TensorType type{DType::kFloat32, kernel_shape};
+    return std::array{graph.variable("frozen", type), graph.variable("trained", type)};
+  };
+  Graph predicting, training;
+  const auto [frozen, trained] = kernels(predicting);
+  predicting.output("y", conv(predicting, conv(predicting, predicting.input("x", {DType::kFloat32, shape}), frozen), trained));
+  const auto [frozen_there, trained_there] = kernels(training);
+  const ValueId x = training.input("x", {DType::kFloat32, shape});
+  const ValueId y = conv(training, conv(training, x, frozen_there), trained_there);
+  const ValueId gradient =
+      training.add1(Conv2DKernelGrad{{.padding = {1, 1, 1, 1}}, kernel_shape}, {conv(training, x, frozen_there), y});
+  const ValueId step = training.add1(Affine{-1e-4, 0}, {gradient});
+  training.update(trained_there, training.add1(Binary{BinaryKind::kAdd}, {trained_there, step}));
+  const auto run = [](Program& program, const Graph& graph, const Tensor& batch) {
+    const Feed feed{graph.inputs().front().value, batch.view()};
+    Tensor result(graph.outputs().empty() ? TensorType{} : graph.type(graph.outputs().front().value));
+    std::vector<Fetch> fetches;
+    if (!graph.outputs().empty()) fetches.push_back({graph.outputs().front().value, result.view()});
+    program.run({&feed, 1}, fetches);
+    return result;
+  };
+  const auto native_engine = make_native_engine(), reference_engine = make_reference_engine();
+  const auto native = native_engine->compile(predicting), reference = reference_engine->compile(predicting);
+  const auto native_trainer = native_engine->compile(training, native.get());
+  const auto reference_trainer = reference_engine->compile(training, reference.get());
+  for (VariableId i = 0; i < 2; ++i) {
+    const Tensor value = random_tensor(kernel_shape, 10 + static_cast<std::uint32_t>(i), -0.1f, 0.1f);
+    native->write(i, value), reference->write(i, value);
+  }
+  for (std::uint32_t round = 0; round < 3; ++round) {
+    const Tensor batch = random_tensor(shape, 20 + round);
+    Tensor got = run(*native, predicting, batch), expected = run(*reference, predicting, batch);
+    expect_close(got.view(), expected.view(), {1e-4, 1e-4}, fmt::format("round {}", round));
+    run(*native_trainer, training, batch), run(*reference_trainer, training, batch);
+  }
 }
 
 TEST_P(NativeTest, Conv2DInputGrad) {

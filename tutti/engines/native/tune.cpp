@@ -158,12 +158,15 @@ ConvAlgorithm choose_conv(const OpCall& call) {
   const std::filesystem::path path = cache_dir() / "native-tuning.json";
   if (!cache || cache->path() != path) cache.emplace(path);
   const std::string key = key_of(call);
-  const std::optional<std::string> known = cache->find(key);
-  for (const ConvAlgorithm candidate : candidates)
-    if (known == conv_name(candidate)) return candidate;
+  const auto algorithm_of = [&](const std::optional<std::string>& name) -> std::optional<ConvAlgorithm> {
+    for (const ConvAlgorithm candidate : candidates)
+      if (name == conv_name(candidate)) return candidate;
+    return std::nullopt;
+  };
+  if (const auto known = algorithm_of(cache->find(key))) return *known;
   const ConvAlgorithm best = measure(call, candidates, key);
   cache->put(key, conv_name(best));
-  return best;
+  return algorithm_of(cache->find(key)).value_or(best);  // another process may have been first
 }
 
 TuningCache::TuningCache(std::filesystem::path path) : path_(std::move(path)) { read(); }
@@ -175,7 +178,7 @@ std::optional<std::string> TuningCache::find(const std::string& key) const {
 
 void TuningCache::put(const std::string& key, std::string_view choice) {
   read();
-  choices_[key] = choice;
+  choices_.try_emplace(key, choice);
   try {
     write_file_atomically(path_, nlohmann::json{{"choices", choices_}}.dump(1) + "\n");
   } catch (const std::exception& error) {
@@ -187,7 +190,7 @@ void TuningCache::read() {
   try {
     if (!std::filesystem::exists(path_)) return;
     const auto file = nlohmann::json::parse(read_file(path_, 1 << 24));
-    for (const auto& [key, choice] : file.at("choices").items()) choices_[key] = choice.get<std::string>();
+    for (const auto& [key, choice] : file.at("choices").items()) choices_.try_emplace(key, choice.get<std::string>());
   } catch (const std::exception& error) {
     tell(error.what());
   }

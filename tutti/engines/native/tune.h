@@ -37,7 +37,7 @@ class TuningCache {
   explicit TuningCache(std::filesystem::path path);
   const std::filesystem::path& path() const { return path_; }
   std::optional<std::string> find(const std::string& key) const;
-  // Keeps what other processes wrote meanwhile; of two that write at once, one may lose its newest choice.
+  // Keeps what other processes wrote meanwhile, also for this key; of two that write at once, one may lose its newest choice.
   void put(const std::string& key, std::string_view choice);
 
  private:

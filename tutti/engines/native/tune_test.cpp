@@ -63,7 +63,8 @@ TEST_F(TuningTest, ChoiceIsReread) {
 TEST_F(TuningTest, BrokenFilesAreSurvived) {
   setenv("TUTTI_NATIVE_TUNE", "1", 1);
   int number = 0;
-  for (const char* text : {"", "{\"choices\": {\"a\"", "[1, 2]", "{\"choices\": {\"a\": 3}}", "\x00\xff"}) {
+  for (const std::string& text : {std::string(), std::string("{\"choices\": {\"a\""), std::string("[1, 2]"),
+                                  std::string("{\"choices\": {\"a\": 3}}"), std::string("\x00\xff", 2)}) {
     const auto folder = folder_ / std::to_string(number++);
     write_file_atomically(folder / "tutti/native-tuning.json", text);
     setenv("XDG_CACHE_HOME", folder.c_str(), 1);
@@ -84,6 +85,9 @@ TEST_F(TuningTest, CacheKeepsWhatOthersWrote) {
   EXPECT_EQ(later.find("a"), "direct");
   EXPECT_EQ(later.find("b"), "GEMM");
   EXPECT_FALSE(later.find("c"));
+  theirs.put("a", "GEMM");  // too late
+  EXPECT_EQ(theirs.find("a"), "direct");
+  EXPECT_EQ(native::TuningCache(file_).find("a"), "direct");
 }
 
 }  // namespace

@@ -47,6 +47,7 @@ void limit_instruction_set() { [[maybe_unused]] static const bool done = apply_l
 
 std::string_view instruction_set() {
   const std::int64_t supported = hwy::SupportedTargets();
+  hwy::GetChosenTarget().Update(supported);  // the call before has set it to all that the processor has, limit or not
   for (const auto& [name, target] : kInstructionSets)
     if (supported & (target | (target - 1))) return name;
   return kInstructionSets.back().name;
