@@ -55,42 +55,55 @@ class Collector final : public benchmark::BenchmarkReporter {
 
 std::string name_of_benchmark(std::size_t engine) { return fmt::format("engine {}", engine); }
 
+// Flags of Google Benchmark take their defaults from BENCHMARK_* in the environment: those that would change or drop what is
+// measured are set here.
+void initialize_benchmark() {
+  static const bool initialized [[maybe_unused]] = [] {
+    std::string words[] = {"tutti",
+                           "--benchmark_enable_random_interleaving=true",
+                           "--benchmark_list_tests=false",
+                           "--benchmark_report_aggregates_only=false",
+                           "--benchmark_display_aggregates_only=false",
+                           "--benchmark_min_warmup_time=0",
+                           "--benchmark_perf_counters=",
+                           "--benchmark_out="};
+    std::vector<char*> arguments;
+    for (std::string& word : words) arguments.push_back(word.data());
+    int count = static_cast<int>(arguments.size());
+    benchmark::Initialize(&count, arguments.data());
+    return true;
+  }();
+}
+
 // `peaks` gets one measurement a repetition.
 Collector run_interleaved(std::vector<std::unique_ptr<EngineStep>>& steps, const BenchOptions& options,
                           std::vector<double>& peaks) {
-  static const bool initialized [[maybe_unused]] = [] {
-    std::string program = "tutti", flag = "--benchmark_enable_random_interleaving=true";
-    char* arguments[] = {program.data(), flag.data()};
-    int count = 2;
-    benchmark::Initialize(&count, arguments);
-    return true;
-  }();
+  initialize_benchmark();
   benchmark::ClearRegisteredBenchmarks();
   std::exception_ptr failure;  // Google Benchmark is compiled without a thought of exceptions
+  const auto until_failure = [&failure](auto body) {
+    return [&failure, body](benchmark::State& state) {
+      for (auto _ : state) {
+        try {
+          if (!interrupted() && !failure) body();
+        } catch (...) {
+          failure = std::current_exception();
+        }
+        if (interrupted() || failure) return state.SkipWithError("stopped");
+      }
+    };
+  };
   for (std::size_t i = 0; i < steps.size(); ++i)
-    benchmark::RegisterBenchmark(name_of_benchmark(i).c_str(),
-                                 [&failure, step = steps[i].get()](benchmark::State& state) {
-                                   for (auto _ : state) {
-                                     try {
-                                       if (!interrupted() && !failure) step->run();
-                                     } catch (...) {
-                                       failure = std::current_exception();
-                                     }
-                                     if (interrupted() || failure) return state.SkipWithError("stopped");
-                                   }
-                                 })
+    benchmark::RegisterBenchmark(name_of_benchmark(i).c_str(), until_failure([step = steps[i].get()] { step->run(); }))
         ->UseRealTime()
         ->MinTime(options.seconds)
         ->Repetitions(options.repetitions);
-  benchmark::RegisterBenchmark(kPeak,
-                               [&peaks](benchmark::State& state) {
-                                 for (auto _ : state) peaks.push_back(measure_peak_flops());
-                               })
+  benchmark::RegisterBenchmark(kPeak, until_failure([&peaks] { peaks.push_back(measure_peak_flops()); }))
       ->UseRealTime()
       ->Iterations(1)
       ->Repetitions(options.repetitions);
   Collector collector;
-  benchmark::RunSpecifiedBenchmarks(&collector);
+  benchmark::RunSpecifiedBenchmarks(&collector, "all");
   benchmark::ClearRegisteredBenchmarks();
   if (failure) std::rethrow_exception(failure);
   check_interrupt();
@@ -137,13 +150,19 @@ BenchResults run_bench(const BenchOptions& options) {
                        .threads = num_threads(),
                        .flops = flops_of(steps.front()->graph()),
                        .environment = describe_environment()};
+  for (const BenchEngine& engine : options.engines) results.engines.push_back({.engine = engine});
+  if (options.compare_with) expect_comparable(*options.compare_with, results);
   const Collector collector = run_interleaved(steps, options, results.peak_flops);
-  for (std::size_t i = 0; i < steps.size(); ++i)
-    results.engines.push_back({.engine = options.engines[i],
-                               .step_seconds = collector.seconds(name_of_benchmark(i)),
-                               .layers = time_layers(*steps[i], options.seconds),
-                               .fallbacks = steps[i]->program().fallbacks(),
-                               .workspace_bytes = static_cast<double>(steps[i]->program().workspace_bytes())});
+  for (std::size_t i = 0; i < steps.size(); ++i) {
+    EngineTimes& times = results.engines[i];
+    times.step_seconds = collector.seconds(name_of_benchmark(i));
+    if (times.step_seconds.empty())
+      fail("bench", "Google Benchmark has given no time of {} on {}. Expected {} repetitions. Got 0.", times.engine.name,
+           times.engine.device, options.repetitions);
+    times.layers = time_layers(*steps[i], options.seconds);
+    times.fallbacks = steps[i]->program().fallbacks();
+    times.workspace_bytes = static_cast<double>(steps[i]->program().workspace_bytes());
+  }
   return results;
 }
 

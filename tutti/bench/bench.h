@@ -17,6 +17,8 @@ struct BenchEngine {
   std::string name, device = "cpu";  // as make_engine() takes them
 };
 
+struct BenchResults;
+
 struct BenchOptions {
   std::function<Model()> make_model;  // a new one for each engine
   std::string optimizer = "adam", loss = "sparse_categorical_crossentropy";
@@ -24,7 +26,8 @@ struct BenchOptions {
   Purpose purpose = Purpose::kTraining;  // or kInference
   std::int64_t batch_size = 32;
   int repetitions = 5;
-  double seconds = 0.3;  // of a repetition, at least
+  double seconds = 0.3;                        // of a repetition, at least
+  const BenchResults* compare_with = nullptr;  // expect_comparable() before anything is measured
 };
 
 // The steps of a program that belong to the same layers and the same phase.
@@ -55,7 +58,7 @@ struct BenchResults {
   std::vector<std::pair<std::string, std::string>> environment;  // describe_environment()
 };
 
-// Error if a model can not be compiled, Interrupted after Ctrl-C.
+// Error if a model can not be compiled or an engine gave no times, Interrupted after Ctrl-C.
 BenchResults run_bench(const BenchOptions& options);
 
 double median(std::vector<double> values);
@@ -75,7 +78,18 @@ struct BenchChange {
   bool is_regression = false;       // both ratios are above 1 + tolerance
 };
 
-// Error if they are not of the same model, purpose, batch size and number of threads, or have no engine in common.
+// Error if they are not of the same model, purpose, optimizer, loss, batch size and number of threads, or have no engine in
+// common. Looks at no times.
+void expect_comparable(const BenchResults& before, const BenchResults& now);
+
+// Of the engines and layers that both have: see unmatched(). Error as of expect_comparable(), or if an engine had no time.
 std::vector<BenchChange> compare_bench(const BenchResults& before, const BenchResults& now, double tolerance);
+
+// What has no counterpart: engines ("torch:cuda:0"), and layers of engines that both have ("native: conv2d forward"). Another
+// fusion is another layer.
+struct BenchUnmatched {
+  std::vector<std::string> added, gone;  // only in `now`, only in `before`
+};
+BenchUnmatched unmatched(const BenchResults& before, const BenchResults& now);
 
 }  // namespace tutti

@@ -3,6 +3,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <chrono>
+#include <thread>
+
 #include "tests/message_of.h"
 #include "tutti/base/error.h"
 #include "tutti/base/interrupt.h"
@@ -109,6 +113,39 @@ TEST(Bench, StopsAtAnInterrupt) {
   set_interrupted(false);
 }
 
+TEST(Bench, StopsAtAnInterruptInTheMiddle) {
+  BenchOptions options = quick({{"reference"}, {"native"}});
+  options.seconds = 30;  // 3 minutes uninterrupted
+  std::atomic<int> models = 0;
+  options.make_model = [&] {
+    ++models;
+    return small_model();
+  };
+  const auto begin = std::chrono::steady_clock::now();
+  {
+    const std::jthread user([&](const std::stop_token& stop) {
+      while (models < 2 && !stop.stop_requested()) std::this_thread::yield();
+      std::this_thread::sleep_for(std::chrono::milliseconds(200));  // the turns have begun
+      set_interrupted(true);
+    });
+    EXPECT_THROW(run_bench(options), Interrupted);
+  }
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(20));
+  set_interrupted(false);
+}
+
+TEST(Bench, ExpectsComparableResultsBeforeItMeasures) {
+  BenchOptions options = quick({{"native"}});
+  BenchResults other = run_bench(options);
+  options.compare_with = &other;
+  EXPECT_EQ(run_bench(options).engines.size(), 1u);
+  other.loss = "mse";
+  options.seconds = 5;  // 15 with all repetitions
+  const auto begin = std::chrono::steady_clock::now();
+  EXPECT_THAT(message_of([&] { run_bench(options); }), HasSubstr("another loss: mse"));
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(5));
+}
+
 TEST(Bench, ResultsAreTheSameAfterJson) {
   const BenchResults results = run_bench(quick({{"native"}}));
   const BenchResults read = bench_results_from_json(to_json(results), "file");
@@ -134,6 +171,21 @@ TEST(Bench, ARegressionIsSlowerInSecondsAndAgainstThePeak) {
   EXPECT_FALSE(compare(results_of(0.8, 200, 0.5)).is_regression);
   EXPECT_THAT(compare(results_of(1, 100, 1)).slower, ElementsAre(HasSubstr("conv2d forward: 2.00 times")));
   EXPECT_THAT(compare(results_of(1, 100, 0.5)).slower, IsEmpty());
+  EXPECT_THAT(compare_bench(results_of(1, 100, 0), results_of(1, 100, 1), 0.1).front().slower, IsEmpty());
+}
+
+TEST(Bench, NamesWhatHasNoCounterpart) {
+  BenchResults before = results_of(1, 100, 0.5), now = before;
+  EXPECT_THAT(unmatched(before, now).added, IsEmpty());
+  EXPECT_THAT(unmatched(before, now).gone, IsEmpty());
+  before.engines.push_back({.engine = {.name = "torch", .device = "cuda:0"}});
+  before.engines.front().layers.push_back({.layer = "dense", .phase = "backward"});
+  now.engines.insert(now.engines.begin(), {.engine = {.name = "onednn"}});
+  now.engines.back().layers.front().layer = "conv2d, relu";
+  now.engines.back().layers.push_back({.layer = "copies"});
+  EXPECT_THAT(unmatched(before, now).added, ElementsAre("onednn", "native: conv2d, relu forward", "native: copies"));
+  EXPECT_THAT(unmatched(before, now).gone, ElementsAre("native: conv2d forward", "native: dense backward", "torch:cuda:0"));
+  EXPECT_THAT(compare_bench(before, now, 0.1), SizeIs(1));
 }
 
 TEST(Bench, ComparesOnlyTheSameWork) {
@@ -141,6 +193,9 @@ TEST(Bench, ComparesOnlyTheSameWork) {
   other.batch_size = 64;
   EXPECT_THAT(message_of([&] { compare_bench(other, results_of(1, 100, 1), 0.1); }),
               HasSubstr("another batch size: 64. Now it is 32."));
+  other = results_of(1, 100, 1);
+  other.loss = "mse";
+  EXPECT_THAT(message_of([&] { compare_bench(other, results_of(1, 100, 1), 0.1); }), HasSubstr("another loss: mse."));
   other = results_of(1, 100, 1);
   other.engines.front().engine.name = "torch";
   EXPECT_THAT(message_of([&] { compare_bench(other, results_of(1, 100, 1), 0.1); }), HasSubstr("other engines"));

@@ -57,6 +57,39 @@ void expect_same(const char* what, const Value& before, const Value& now) {
   if (before != now) fail("bench", "the results to compare with have another {}: {}. Now it is {}.", what, before, now);
 }
 
+const EngineTimes* find_engine(const std::vector<EngineTimes>& engines, const BenchEngine& engine) {
+  const auto found = std::ranges::find_if(
+      engines, [&](const EngineTimes& each) { return each.engine.name == engine.name && each.engine.device == engine.device; });
+  return found == engines.end() ? nullptr : &*found;
+}
+
+const LayerTime* find_layer(const std::vector<LayerTime>& layers, const LayerTime& layer) {
+  const auto found = std::ranges::find_if(
+      layers, [&](const LayerTime& each) { return each.layer == layer.layer && each.phase == layer.phase; });
+  return found == layers.end() ? nullptr : &*found;
+}
+
+std::string label(const BenchEngine& engine) {
+  return engine.device == "cpu" ? engine.name : engine.name + ":" + engine.device;
+}
+
+std::string label(const LayerTime& layer) { return layer.phase.empty() ? layer.layer : layer.layer + " " + layer.phase; }
+
+// Engines and layers that `some` has and `others` has not.
+std::vector<std::string> only_in(const BenchResults& some, const BenchResults& others) {
+  std::vector<std::string> names;
+  for (const EngineTimes& times : some.engines) {
+    const EngineTimes* other = find_engine(others.engines, times.engine);
+    if (!other) {
+      names.push_back(label(times.engine));
+      continue;
+    }
+    for (const LayerTime& layer : times.layers)
+      if (!find_layer(other->layers, layer)) names.push_back(label(times.engine) + ": " + label(layer));
+  }
+  return names;
+}
+
 bool slower(double before, double now, double peak_ratio, double tolerance) {
   return now > before * (1 + tolerance) && now * peak_ratio > before * (1 + tolerance);
 }
@@ -105,20 +138,25 @@ BenchResults bench_results_from_json(const std::string& text, const std::string&
   }
 }
 
-std::vector<BenchChange> compare_bench(const BenchResults& before, const BenchResults& now, double tolerance) {
+void expect_comparable(const BenchResults& before, const BenchResults& now) {
   expect_same("model", before.model, now.model);
   expect_same("number of parameters", before.parameters, now.parameters);
   expect_same("purpose", before.purpose, now.purpose);
   expect_same("batch size", before.batch_size, now.batch_size);
   expect_same("number of threads", before.threads, now.threads);
   expect_same("optimizer", before.optimizer, now.optimizer);
+  expect_same("loss", before.loss, now.loss);
+  if (std::ranges::none_of(now.engines, [&](const EngineTimes& each) { return find_engine(before.engines, each.engine); }))
+    fail("bench", "the results to compare with are of other engines.");
+}
+
+std::vector<BenchChange> compare_bench(const BenchResults& before, const BenchResults& now, double tolerance) {
+  expect_comparable(before, now);
   const double peak_ratio = peak_of(before) > 0 ? peak_of(now) / peak_of(before) : 1;
   std::vector<BenchChange> changes;
   for (const EngineTimes& times : now.engines) {
-    const auto old = std::ranges::find_if(before.engines, [&](const EngineTimes& each) {
-      return each.engine.name == times.engine.name && each.engine.device == times.engine.device;
-    });
-    if (old == before.engines.end()) continue;
+    const EngineTimes* old = find_engine(before.engines, times.engine);
+    if (!old) continue;
     BenchChange change{.engine = times.engine.name,
                        .device = times.engine.device,
                        .before = median(old->step_seconds),
@@ -127,16 +165,19 @@ std::vector<BenchChange> compare_bench(const BenchResults& before, const BenchRe
     change.ratio = change.now / change.before;
     change.ratio_to_peak = change.ratio * peak_ratio;
     change.is_regression = slower(change.before, change.now, peak_ratio, tolerance);
-    for (const LayerTime& layer : times.layers)
-      for (const LayerTime& other : old->layers)
-        if (layer.layer == other.layer && layer.phase == other.phase &&
-            slower(other.seconds, layer.seconds, peak_ratio, tolerance))
-          change.slower.push_back(fmt::format("{}{}{}: {:.2f} times", layer.layer, layer.phase.empty() ? "" : " ", layer.phase,
-                                              layer.seconds / other.seconds));
+    for (const LayerTime& layer : times.layers) {
+      const LayerTime* other = find_layer(old->layers, layer);
+      // One too short for the clock has no ratio.
+      if (other && other->seconds > 0 && slower(other->seconds, layer.seconds, peak_ratio, tolerance))
+        change.slower.push_back(fmt::format("{}: {:.2f} times", label(layer), layer.seconds / other->seconds));
+    }
     changes.push_back(std::move(change));
   }
-  if (changes.empty()) fail("bench", "the results to compare with are of other engines.");
   return changes;
+}
+
+BenchUnmatched unmatched(const BenchResults& before, const BenchResults& now) {
+  return {.added = only_in(now, before), .gone = only_in(before, now)};
 }
 
 }  // namespace tutti
