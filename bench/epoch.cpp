@@ -7,23 +7,23 @@
 #include <time.h>
 
 #include <algorithm>
-#include <cstdlib>
+#include <charconv>
 #include <functional>
+#include <optional>
+#include <string_view>
 #include <vector>
 
-#include "tutti/base/error.h"
 #include "tutti/base/parallel.h"
 #include "tutti/base/philox.h"
+#include "tutti/bench/engine_step.h"
 #include "tutti/data/batches.h"
-#include "tutti/engine/engine.h"
 #include "tutti/experiment/model_file.h"
-#include "tutti/nn/programs.h"
 
 namespace tutti {
 namespace {
 
 constexpr std::int64_t kImages = 1280;
-constexpr std::uint64_t kSeed = 1;
+constexpr std::uint64_t kSeed = 0;  // that of EngineStep: fit() then runs the very same program
 
 struct Cost {
   double wall = 0, processor = 0;  // seconds; the processor's of all threads together
@@ -50,27 +50,6 @@ Dataset drawn_images() {
   return Dataset::from_tensors(x, y);
 }
 
-// The training program that fit() runs, on one batch that stays in memory.
-class BareStep {
- public:
-  BareStep(const Model& model, const Dataset& data, std::int64_t batch)
-      : compiled_(Programs::of(model).get({.purpose = Purpose::kTraining, .batch_size = batch, .seed = kSeed})),
-        batch_(data.batch(0, batch)) {
-    const Graph& graph = compiled_.graph;
-    for (const NamedValue& output : graph.outputs()) outputs_.emplace_back(graph.type(output.value));
-    for (std::size_t i = 0; i < outputs_.size(); ++i) fetches_.push_back({graph.outputs()[i].value, outputs_[i].view()});
-    feeds_ = {{*graph.find_input("x"), batch_.x.view()}, {*graph.find_input("y"), batch_.y.view()}};
-  }
-  void run() { compiled_.program->run(feeds_, fetches_); }
-
- private:
-  Programs::Compiled& compiled_;
-  Batch batch_;
-  std::vector<Tensor> outputs_;
-  std::vector<Feed> feeds_;
-  std::vector<Fetch> fetches_;
-};
-
 // "median (lowest to highest)"
 std::string spread(std::vector<double> values) {
   std::ranges::sort(values);
@@ -84,7 +63,7 @@ void measure(const std::string& file, const Dataset& all, std::int64_t batch, in
   const std::int64_t steps = kImages / batch;
   const Dataset data = all.take(steps * batch);
   const auto epoch = [&] { model.fit(data, {.batch_size = static_cast<int>(batch), .verbose = 0, .seed = kSeed}); };
-  BareStep bare(model, data, batch);
+  EngineStep bare(model, Purpose::kTraining, batch);
   const auto bare_steps = [&](std::int64_t count) {
     return cost_of([&] {
       for (std::int64_t i = 0; i < count; ++i) bare.run();
@@ -109,20 +88,39 @@ void measure(const std::string& file, const Dataset& all, std::int64_t batch, in
   std::fflush(stdout);
 }
 
+// A number from 1 to `highest`.
+std::optional<int> count_from(std::string_view text, int highest) {
+  int value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size() || value < 1 || value > highest) return {};
+  return value;
+}
+
+int wrong_usage(const std::string& what) {
+  fmt::print(stderr, "bench_epoch: {} Expected MODEL.yaml [ROUNDS [BATCH...]].\n", what);
+  return 2;
+}
+
 }  // namespace
 }  // namespace tutti
 
 int main(int argc, char** argv) try {
-  if (argc < 2) tutti::fail("bench_epoch", "no model. Expected MODEL.yaml [ROUNDS [BATCH...]].");
-  const int rounds = argc > 2 ? std::max(1, std::atoi(argv[2])) : 19;
+  constexpr int kMaxRounds = 9999;
+  if (argc < 2) return tutti::wrong_usage("there is no model.");
+  const std::optional<int> rounds = argc > 2 ? tutti::count_from(argv[2], kMaxRounds) : 19;
+  if (!rounds) return tutti::wrong_usage(fmt::format("ROUNDS is a number from 1 to {}. Got '{}'.", kMaxRounds, argv[2]));
   std::vector<std::int64_t> batches;
-  for (int i = 3; i < argc; ++i) batches.push_back(std::atoi(argv[i]));
+  for (int i = 3; i < argc; ++i) {
+    const std::optional<int> batch = tutti::count_from(argv[i], tutti::kImages);
+    if (!batch) return tutti::wrong_usage(fmt::format("BATCH is a number from 1 to {}. Got '{}'.", tutti::kImages, argv[i]));
+    batches.push_back(*batch);
+  }
   if (batches.empty()) batches = {32, 128};
   const tutti::Dataset images = tutti::drawn_images();
   fmt::print(
       "| batch | threads | fit over bare steps: wall, % | processor, % | loading alone, processor, % "
       "|\n|---|---|---|---|---|\n");
-  for (const std::int64_t batch : batches) tutti::measure(argv[1], images, batch, rounds);
+  for (const std::int64_t batch : batches) tutti::measure(argv[1], images, batch, *rounds);
 } catch (const std::exception& error) {
   fmt::print(stderr, "{}\n", error.what());
   return 1;

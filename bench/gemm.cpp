@@ -1,6 +1,7 @@
 // The native engine's matrix product against those of OpenBLAS, BLIS and oneDNN, on the shapes of the reference CNN. The
 // libraries are opened at run time, each in a scope of its own as two of them export the same names; one that is not installed
-// is left out. Contenders of a shape take turns in random order; a table of medians comes last.
+// is left out, and without all of them "tutti / best" is "-". Contenders of a shape take turns in random order; a table of
+// medians comes last.
 //
 //   bench_gemm [REPETITIONS]     # default 9; Debian: libopenblas0-pthread libblis4-pthread libdnnl2
 #include <benchmark/benchmark.h>
@@ -176,7 +177,7 @@ bool compare(const std::vector<Contender>& all, const Case& shape, int threads) 
   }
   benchmark::RegisterBenchmark("peak", time_peak, threads)->Iterations(1);
   Medians medians;
-  benchmark::RunSpecifiedBenchmarks(&medians);
+  benchmark::RunSpecifiedBenchmarks(&medians, "all");  // whatever BENCHMARK_FILTER says
   const double ours = medians.of("tutti"), peak = medians.of("peak");
   double best = 0;
   fmt::print("| {} | {} | {:.1f} |", shape.name(), threads, ours);
@@ -184,7 +185,7 @@ bool compare(const std::vector<Contender>& all, const Case& shape, int threads) 
     fmt::print(" {:.1f} |", medians.of(library.name));
     best = std::max(best, medians.of(library.name));
   }
-  fmt::print(" {:.1f} | {:.2f} | {:.2f} |\n", peak, ours / best, ours / peak);
+  fmt::print(" {:.1f} | {} | {:.2f} |\n", peak, best > 0 ? fmt::format("{:.2f}", ours / best) : "-", ours / peak);
   std::fflush(stdout);
   return true;
 }

@@ -121,7 +121,7 @@ def blas():
 def openblas_core():
     """What to set OPENBLAS_CORETYPE to: Debian's OpenBLAS takes a processor that is newer than itself for a Prescott, whose kernels
     need four times as long. None if it knows the processor, or the user chose."""
-    if "OPENBLAS_CORETYPE" in os.environ:
+    if os.environ.get("OPENBLAS_CORETYPE"):
         return None
     for library in pathlib.Path("/usr/lib").glob("*/libblas.so.3"):
         try:

@@ -5,8 +5,10 @@ import select
 import pathlib
 import signal
 import subprocess
+import time
 
 ANSWER_SECONDS = 300  # more is a hang
+END_SECONDS = 10  # from the end of its output to its own end
 
 
 class Contender:
@@ -17,7 +19,8 @@ class Contender:
         environment = dict(os.environ, TUTTI_NUM_THREADS=str(threads), OMP_NUM_THREADS=str(threads))
         # A session of its own: Ctrl-C is for compare.py, which ends its contenders.
         self.process = subprocess.Popen([str(word) for word in command], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                        text=True, env=environment, start_new_session=True)
+                                        env=environment, start_new_session=True)
+        self.pending = b""  # read and not yet a line
 
     def ask(self, request, name=None):
         """The answer; it joins `results` under `name`. None from one that ended."""
@@ -25,7 +28,7 @@ class Contender:
             return None
         answer = self._answer(request)
         try:
-            value = float(answer)
+            value = float(answer or "")
         except ValueError:
             self._end(request, answer)
             return None
@@ -49,13 +52,30 @@ class Contender:
 
     def _answer(self, request):
         try:
-            self.process.stdin.write(request + "\n")
+            self.process.stdin.write(f"{request}\n".encode())
             self.process.stdin.flush()
         except BrokenPipeError:
             return ""
-        if not select.select([self.process.stdout], [], [], ANSWER_SECONDS)[0]:
-            return None
-        return self.process.stdout.readline()
+        return self._line(time.monotonic() + ANSWER_SECONDS)
+
+    def _line(self, deadline):
+        """The next whole line, "" at the end of output, None past the deadline."""
+        while b"\n" not in self.pending:
+            if not select.select([self.process.stdout], [], [], max(0, deadline - time.monotonic()))[0]:
+                return None
+            data = os.read(self.process.stdout.fileno(), 65536)
+            if not data:
+                return ""
+            self.pending += data
+        line, _, self.pending = self.pending.partition(b"\n")
+        return line.decode(errors="replace") + "\n"
+
+    def _end_text(self):
+        """How it ended, or that it did not."""
+        try:
+            return status_text(self.process.wait(END_SECONDS))
+        except subprocess.TimeoutExpired:
+            return "closed its output without ending"
 
     def _end(self, request, answer):
         if answer is None:
@@ -63,7 +83,7 @@ class Contender:
         elif answer:
             self.ended = f"answered '{answer.strip()}' to '{request}'"
         else:
-            self.ended = f"{status_text(self.process.wait())} at '{request}'"
+            self.ended = f"{self._end_text()} at '{request}'"
         self.close()
 
 
