@@ -119,6 +119,17 @@ bool print_changes(const std::vector<BenchChange>& changes, double tolerance) {
   return regressed;
 }
 
+// What one of the two has and the other has not.
+void print_unmatched(const BenchUnmatched& unmatched, const std::string& file) {
+  const auto list = [](const std::string& title, const std::vector<std::string>& names) {
+    std::string text = names.empty() ? "" : title + ":\n";
+    for (const std::string& name : names) text += "  " + name + "\n";
+    print(text);
+  };
+  list("New, not in " + file, unmatched.added);
+  list("Gone, only in " + file, unmatched.gone);
+}
+
 }  // namespace
 
 void add_bench(Command& program, int& code) {
@@ -145,7 +156,7 @@ void add_bench(Command& program, int& code) {
     const double tolerance = number_of(arguments->tolerance, "--tolerance") / 100;
     if (!(seconds > 0 && seconds <= 600)) fail("--seconds", "expected 0 to 600 seconds. Got {}.", arguments->seconds);
     if (!(tolerance >= 0)) fail("--tolerance", "expected a percentage that is not negative. Got {}.", arguments->tolerance);
-    std::optional<BenchResults> before;  // read first: a mistake costs no time
+    std::optional<BenchResults> before;  // read first, and compared before anything is measured: a mistake costs no time
     if (!arguments->compare.empty())
       before = bench_results_from_json(read_file(arguments->compare), arguments->compare.string());
     if (arguments->engines.empty()) arguments->engines = {"all"};
@@ -156,14 +167,17 @@ void add_bench(Command& program, int& code) {
                          .purpose = arguments->inference ? Purpose::kInference : Purpose::kTraining,
                          .batch_size = arguments->batch,
                          .repetitions = arguments->repetitions,
-                         .seconds = seconds};
+                         .seconds = seconds,
+                         .compare_with = before ? &*before : nullptr};
     const BenchResults results = run_bench(options);
     if (arguments->json)
       print(to_json(results));
     else
       print_results(results);
     code = kOk;
-    if (before && print_changes(compare_bench(*before, results, tolerance), tolerance)) code = kError;
+    if (!before) return;
+    if (print_changes(compare_bench(*before, results, tolerance), tolerance)) code = kError;
+    print_unmatched(unmatched(*before, results), arguments->compare.string());
   });
 }
 

@@ -92,6 +92,18 @@ TEST_F(Cli, BenchPrintsLayersAndStepsOfEachEngine) {
   EXPECT_EQ(slower.code, 1) << slower.err;
   EXPECT_THAT(slower.out, HasSubstr("slower"));
   EXPECT_EQ(faster.code, 0) << faster.out;
+  auto before = nlohmann::json::parse(json.out);
+  before.at("engines").at(0).at("layers").at(0).at("layer") = "former";
+  write_file_atomically(folder_ / "changed.json", before.dump());
+  const Result unmatched = shell(bench + "native --engine reference --compare changed.json --tolerance 1000");
+  EXPECT_EQ(unmatched.code, 0) << unmatched.err;
+  EXPECT_THAT(unmatched.out, ContainsRegex("New, not in changed.json:\n  native: [^\n]*\n  reference\n"));
+  EXPECT_THAT(unmatched.out, HasSubstr("Gone, only in changed.json:\n  native: former"));
+  // Before anything is measured, which would take minutes.
+  const Result other = shell("tutti bench model.yaml --engine native --seconds 60 --batch 8 --compare changed.json");
+  EXPECT_EQ(other.code, 1);
+  EXPECT_EQ(other.out, "");
+  EXPECT_THAT(other.err, HasSubstr("another batch size: 32"));
 }
 
 // Which cannot be trained.
