@@ -12,7 +12,7 @@ struct FusedNodes {
   // The nodes it stands for, ascending. It runs in the place of the last one, so no other node before that may read its
   // outputs.
   std::vector<int> nodes;
-  std::vector<ValueId> inputs, outputs;  // of the kernel; nobody else reads the other values that the nodes make
+  std::vector<ValueId> inputs, outputs;  // of the kernel; no other kernel reads the other values that the nodes make
   // For each output the input whose buffer it may overwrite, -1: none. Empty: none for all.
   std::vector<int> in_place = {};
 };

@@ -26,11 +26,21 @@ class Fuser {
     int relu_grad = kNoNode, pool_grad = kNoNode, dropout_grad = kNoNode;  // none, or all that apply
   };
 
+  // The gradient of a Pooled whose readers take the pooled gradient instead.
+  struct Unpooling {
+    std::vector<int> nodes;  // empty: some reader has them
+    ValueId pooled;
+    UnpooledGrad grad;
+  };
+
   void fuse_convolution(int conv);
   bool fuse_norm(int conv);
   std::optional<Pooled> find_pooled(int relu) const;
   bool add_dropout(Pooled& pooled) const;
   void fuse_pooled(int conv, int relu, const Pooled& pooled);
+  bool readers_unpool(ValueId dy) const;
+  std::optional<UnpooledGrad> unpool(ValueId dy, std::vector<int>& nodes, ValueId& input);
+  int bias_sum(int kernel_grad) const;
   void fuse_kernel_grad(int node);
   void fuse_input_grad(int node);
   void fuse_dense_update(int node);
@@ -60,15 +70,20 @@ class Fuser {
            std::vector<int> in_place = {});
 
   const Graph& graph_;
-  std::vector<std::vector<int>> readers_;                             // by value: nodes
-  const std::vector<bool> constant_;                                  // by value
-  std::vector<bool> pinned_;                                          // by value: an output or a variable's new value
-  std::map<ValueId, std::pair<std::int64_t, std::int64_t>> covered_;  // rows and columns of a gradient that may differ from 0
+  std::vector<std::vector<int>> readers_;  // by value: nodes
+  const std::vector<bool> constant_;       // by value
+  std::vector<bool> pinned_;               // by value: an output or a variable's new value
+  std::map<ValueId, Unpooling> unpooled_;
+  std::vector<bool> fused_;  // by node
   std::vector<Fusion> fusions_;
 };
 
 Fuser::Fuser(const Graph& graph)
-    : graph_(graph), readers_(graph.values().size()), constant_(constant_values(graph)), pinned_(graph.values().size()) {
+    : graph_(graph),
+      readers_(graph.values().size()),
+      constant_(constant_values(graph)),
+      pinned_(graph.values().size()),
+      fused_(graph.nodes().size()) {
   for (std::size_t index = 0; index < graph.nodes().size(); ++index)
     for (const ValueId input : graph.nodes()[index].inputs)
       readers_[static_cast<std::size_t>(input)].push_back(static_cast<int>(index));
@@ -101,6 +116,7 @@ OpCall Fuser::call_of(int index) const {
 void Fuser::add(std::vector<int> nodes, std::vector<ValueId> inputs, std::vector<ValueId> outputs,
                 std::unique_ptr<Kernel> kernel, std::vector<int> in_place) {
   std::ranges::sort(nodes);
+  for (const int each : nodes) fused_[static_cast<std::size_t>(each)] = true;
   fusions_.push_back({{std::move(nodes), std::move(inputs), std::move(outputs), std::move(in_place)}, std::move(kernel)});
 }
 
@@ -196,39 +212,90 @@ void Fuser::fuse_pooled(int conv, int relu, const Pooled& pooled) {
   if (dropout) grads.push_back(first);
   const ValueId dy = first_output(pooled.relu_grad);
   const float scale = dropout ? static_cast<float>(1 / (1 - dropout->rate)) : 1.0f;
-  add(std::move(grads), {node(first).inputs[0]}, {dy}, make_unpool(shape, graph_.shape(dy), scale, pooling.codes));
-  covered_[dy] = {2 * shape[1], 2 * shape[2]};
+  const ValueId pooled_dy = node(first).inputs[0];
+  if (readers_unpool(dy)) {
+    unpooled_[dy] = {std::move(grads), pooled_dy, {shape, scale, pooling.codes}};
+  } else {
+    add(std::move(grads), {pooled_dy}, {dy}, make_unpool(shape, graph_.shape(dy), scale, pooling.codes));
+  }
+}
+
+// True if all are gradients of a convolution that can take the pooled gradient.
+bool Fuser::readers_unpool(ValueId dy) const {
+  int kernel_grads = 0, bias_sums = 0;
+  for (const int reader : readers(dy)) {
+    const auto* input_grad = op<Conv2DInputGrad>(reader);
+    const std::vector<ValueId>& inputs = node(reader).inputs;
+    if (std::ranges::count(inputs, dy) != 1) return false;
+    if (op<Reduce>(reader)) {
+      ++bias_sums;
+      continue;
+    }
+    if (!input_grad && !op<Conv2DKernelGrad>(reader)) return false;
+    if (inputs[input_grad ? 0 : 1] != dy || (input_grad && !takes_unpooled(*input_grad))) return false;
+    if (choose_conv(call_of(reader)) != ConvAlgorithm::kWinograd4x4) return false;
+    if (input_grad) continue;
+    ++kernel_grads;
+    if (bias_sum(reader) != kNoNode) --bias_sums;  // which it computes
+  }
+  return !pinned(dy) && !readers(dy).empty() && kernel_grads <= 1 && bias_sums == 0;
+}
+
+// What the pooled gradient takes to stand for dy, or nothing. Adds the nodes that make dy to those of its first reader.
+std::optional<UnpooledGrad> Fuser::unpool(ValueId dy, std::vector<int>& nodes, ValueId& input) {
+  const auto found = unpooled_.find(dy);
+  if (found == unpooled_.end()) return {};
+  Unpooling& unpooling = found->second;
+  nodes.insert(nodes.end(), unpooling.nodes.begin(), unpooling.nodes.end());
+  unpooling.nodes.clear();
+  input = unpooling.pooled;
+  return unpooling.grad;
+}
+
+// The sum of dy that is the gradient of the bias, if it can run with the gradient of the kernel.
+int Fuser::bias_sum(int kernel_grad) const {
+  const auto fits = [&](int reader) {
+    const auto* reduce = op<Reduce>(reader);
+    if (!reduce || reduce->kind != ReduceKind::kSum || reduce->axes != std::vector{0, 1, 2} || reduce->keep_dims) return false;
+    const int last = std::max(kernel_grad, reader);
+    return !fused_[static_cast<std::size_t>(reader)] && read_only_after(first_output(kernel_grad), last) &&
+           read_only_after(first_output(reader), last);
+  };
+  const std::vector<int>& candidates = readers(node(kernel_grad).inputs[1]);
+  const auto found = std::ranges::find_if(candidates, fits);
+  return found == candidates.end() ? kNoNode : *found;
 }
 
 void Fuser::fuse_kernel_grad(int index) {
   const OpCall call = call_of(index);
-  const auto& grad = *op<Conv2DKernelGrad>(index);
   if (choose_conv(call) != ConvAlgorithm::kWinograd4x4) return;
-  const ValueId dy = node(index).inputs[1];
-  const auto sums_bias = [&](int reader) {
-    const auto* reduce = op<Reduce>(reader);
-    if (!reduce || reduce->kind != ReduceKind::kSum || reduce->axes != std::vector{0, 1, 2} || reduce->keep_dims) return false;
-    const int last = std::max(index, reader);
-    return read_only_after(first_output(index), last) && read_only_after(first_output(reader), last);
-  };
-  const auto bias = std::ranges::find_if(readers(dy), sums_bias);
-  const auto covered = covered_.find(dy);
-  const auto [rows, columns] =
-      covered != covered_.end() ? covered->second : std::pair{call.inputs[1].shape[1], call.inputs[1].shape[2]};
-  std::unique_ptr<Kernel> kernel = make_kernel_and_bias_grad(call, grad, rows, columns);
-  if (bias == readers(dy).end()) return add({index}, node(index).inputs, node(index).outputs, std::move(kernel));
-  add({index, *bias}, node(index).inputs, {first_output(index), first_output(*bias)}, std::move(kernel));
+  std::vector<int> nodes{index};
+  std::vector<ValueId> inputs = node(index).inputs, outputs = node(index).outputs;
+  if (const int bias = bias_sum(index); bias != kNoNode) {
+    nodes.push_back(bias);
+    outputs.push_back(first_output(bias));
+  }
+  const std::optional<UnpooledGrad> unpooled = unpool(inputs[1], nodes, inputs[1]);
+  add(std::move(nodes), std::move(inputs), std::move(outputs),
+      make_kernel_and_bias_grad(call, *op<Conv2DKernelGrad>(index), unpooled));
 }
 
 void Fuser::fuse_input_grad(int index) {
   const OpCall call = call_of(index);
-  const auto& grad = *op<Conv2DInputGrad>(index);
-  const int relu = sole_reader(first_output(index));
-  if (!is_relu_grad(relu) || node(relu).inputs[0] != first_output(index)) return;
   if (choose_conv(call) != ConvAlgorithm::kWinograd4x4) return;
-  std::vector<ValueId> inputs = node(index).inputs;
-  inputs.push_back(node(relu).inputs[1]);
-  add({index, relu}, std::move(inputs), node(relu).outputs, make_gated_input_grad(call, grad));
+  std::vector<int> nodes{index};
+  std::vector<ValueId> inputs = node(index).inputs, outputs = node(index).outputs;
+  const int relu = sole_reader(first_output(index));
+  const bool gated = is_relu_grad(relu) && node(relu).inputs[0] == first_output(index);
+  if (gated) {
+    nodes.push_back(relu);
+    inputs.push_back(node(relu).inputs[1]);
+    outputs = node(relu).outputs;
+  }
+  const std::optional<UnpooledGrad> unpooled = unpool(inputs[0], nodes, inputs[0]);
+  if (gated || unpooled)
+    add(std::move(nodes), std::move(inputs), std::move(outputs),
+        make_input_grad(call, *op<Conv2DInputGrad>(index), gated, unpooled));
 }
 
 void Fuser::fuse_dense_update(int index) {

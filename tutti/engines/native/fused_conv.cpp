@@ -27,6 +27,14 @@ void unpool_image(const float* pooled, const std::uint8_t* codes, const Shape& p
   std::fill(dy + 2 * p_h * row, dy + shape[1] * row, 0.0f);
 }
 
+WinogradPooledGrad pooled_grad(const UnpooledGrad& unpooled, const ConstView& dy) {
+  return {.h = unpooled.pooled[1],
+          .w = unpooled.pooled[2],
+          .scale = unpooled.scale,
+          .dy = dy.as<float>(),
+          .code = unpooled.codes->data<std::uint8_t>().data()};
+}
+
 }  // namespace
 
 std::unique_ptr<Kernel> make_conv_pool(const OpCall& conv, const Conv2D& op, const ConvPooling& pooling) {
@@ -60,22 +68,35 @@ std::unique_ptr<Kernel> make_unpool(const Shape& pooled, const Shape& dy, float 
   });
 }
 
-std::unique_ptr<Kernel> make_gated_input_grad(const OpCall& call, const Conv2DInputGrad& op) {
+bool takes_unpooled(const Conv2DInputGrad& op) { return (op.padding.top - op.padding.left) % 2 == 0; }
+
+std::unique_ptr<Kernel> make_input_grad(const OpCall& call, const Conv2DInputGrad& op, bool gated,
+                                        const std::optional<UnpooledGrad>& unpooled) {
   const WinogradShape shape = winograd_input_grad_shape(op, call.outputs[0].shape, call.inputs[0].shape);
-  return kernel_of(kWinograd4,
-                   [winograd = WinogradConv(shape, call.is_constant(1))](Inputs in, Outputs out, bool changed) mutable {
-                     winograd.set_kernel(in[1].as<float>(), true, changed);
-                     winograd.run(in[0].as<float>(), out[0].as<float>(), {.gate = in[2].as<float>()});
-                   });
+  return kernel_of(kWinograd4, [winograd = WinogradConv(shape, call.is_constant(1)), gated, unpooled](Inputs in, Outputs out,
+                                                                                                      bool changed) mutable {
+    winograd.set_kernel(in[1].as<float>(), true, changed);
+    const WinogradEpilogue epilogue{.gate = gated ? in[2].as<float>() : nullptr};
+    if (unpooled)
+      winograd.run(pooled_grad(*unpooled, in[0]), out[0].as<float>(), epilogue);
+    else
+      winograd.run(in[0].as<float>(), out[0].as<float>(), epilogue);
+  });
 }
 
-std::unique_ptr<Kernel> make_kernel_and_bias_grad(const OpCall& call, const Conv2DKernelGrad& op, std::int64_t rows,
-                                                  std::int64_t columns) {
+std::unique_ptr<Kernel> make_kernel_and_bias_grad(const OpCall& call, const Conv2DKernelGrad& op,
+                                                  const std::optional<UnpooledGrad>& unpooled) {
   WinogradShape shape = winograd_shape(op, call.inputs[0].shape, call.inputs[1].shape);
-  shape.o_h = rows;
-  shape.o_w = columns;
-  return kernel_of(kWinograd4, [winograd = WinogradKernelGrad(shape)](Inputs in, Outputs out) mutable {
-    winograd.run(in[0].as<float>(), in[1].as<float>(), out[0].as<float>(), out.size() > 1 ? out[1].as<float>() : nullptr);
+  if (unpooled) {  // the rest of dy is zero
+    shape.o_h = 2 * unpooled->pooled[1];
+    shape.o_w = 2 * unpooled->pooled[2];
+  }
+  return kernel_of(kWinograd4, [winograd = WinogradKernelGrad(shape), unpooled](Inputs in, Outputs out) mutable {
+    float* dbias = out.size() > 1 ? out[1].as<float>() : nullptr;
+    if (unpooled)
+      winograd.run(in[0].as<float>(), pooled_grad(*unpooled, in[1]), out[0].as<float>(), dbias);
+    else
+      winograd.run(in[0].as<float>(), in[1].as<float>(), out[0].as<float>(), dbias);
   });
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 
 #include "tutti/engines/native/kernels.h"
 
@@ -27,12 +28,21 @@ std::unique_ptr<Kernel> make_conv_pool(const OpCall& conv, const Conv2D& op, con
 // Its gradient up to the sum before relu.   in: dy of the pooled values   out: dy of the convolution (n, o_h, o_w, c_out)
 std::unique_ptr<Kernel> make_unpool(const Shape& pooled, const Shape& dy, float scale, PoolCodes codes);
 
-// in: dy, kernel, y of a relu   out: dx where y > 0, else 0. By Winograd's algorithm.
-std::unique_ptr<Kernel> make_gated_input_grad(const OpCall& call, const Conv2DInputGrad& op);
-// The gradients of kernel and bias.   in: x, dy   out: dkernel, [dbias]. By Winograd's algorithm. Rows and columns of dy beyond
-// `rows` and `columns` are zero.
-std::unique_ptr<Kernel> make_kernel_and_bias_grad(const OpCall& call, const Conv2DKernelGrad& op, std::int64_t rows,
-                                                  std::int64_t columns);
+// What make_unpool() would compute, for the two kernels below: they read the pooled gradient instead of dy.
+struct UnpooledGrad {
+  Shape pooled;  // (n, o_h / 2, o_w / 2, c_out)
+  float scale;
+  PoolCodes codes;
+};
+// True if make_input_grad() can.
+bool takes_unpooled(const Conv2DInputGrad& op);
+
+// in: dy, kernel, [y of a relu if gated]   out: dx, where y > 0, else 0. By Winograd's algorithm.
+std::unique_ptr<Kernel> make_input_grad(const OpCall& call, const Conv2DInputGrad& op, bool gated,
+                                        const std::optional<UnpooledGrad>& unpooled);
+// The gradients of kernel and bias.   in: x, dy   out: dkernel, [dbias]. By Winograd's algorithm.
+std::unique_ptr<Kernel> make_kernel_and_bias_grad(const OpCall& call, const Conv2DKernelGrad& op,
+                                                  const std::optional<UnpooledGrad>& unpooled);
 
 // dropout.cpp: the first `count` elements of the mask of a step.
 void draw_mask(const Dropout& op, std::int64_t step, std::int64_t count, std::uint8_t* mask);

@@ -104,16 +104,41 @@ void WinogradConv::transform_kernel(const float* kernel, float* transformed) con
   });
 }
 
+auto WinogradConv::transform_of(const float* x) const {
+  return [this, x, outside = zeros_.data<float>().data()](std::int64_t index, float* v, std::int64_t stride) {
+    const WinogradTile tile(shape_, index);
+    const float* image = x + tile.image * shape_.h * shape_.w * shape_.c_in;
+    const auto pixels = pixels_of<kWinogradIn>(image, shape_.h, shape_.w, shape_.c_in, tile.row - shape_.top,
+                                               tile.column - shape_.left, outside);
+    winograd_isa().input(pixels.data(), shape_.c_in, v, stride);
+  };
+}
+
 void WinogradConv::run(const float* x, float* y, const WinogradEpilogue& epilogue) {
-  for_each_block(x, [&](const Block& block) { store(block, y, epilogue); });
+  for_each_block(transform_of(x), [&](const Block& block) { store(block, y, epilogue); });
+}
+
+void WinogradConv::run(const WinogradPooledGrad& x, float* y, const WinogradEpilogue& epilogue) {
+  const float* outside = zeros_.data<float>().data();
+  const auto store_block = [&](const Block& block) { store(block, y, epilogue); };
+  const auto transform = [&]<int Odd>(std::integral_constant<int, Odd>) {
+    return [&, this](std::int64_t index, float* v, std::int64_t stride) {
+      const WinogradTile tile(shape_, index);
+      const Windows<3 + Odd> windows(x, tile.image, shape_.c_in, (tile.row - shape_.top - Odd) / 2,
+                                     (tile.column - shape_.left - Odd) / 2, outside);
+      winograd_isa().unpooled_input[Odd]({windows.dy.data(), windows.code.data(), x.scale, shape_.c_in}, v, stride);
+    };
+  };
+  if (shape_.top % 2 == 0) return for_each_block(transform(std::integral_constant<int, 0>()), store_block);
+  for_each_block(transform(std::integral_constant<int, 1>()), store_block);
 }
 
 void WinogradConv::run_pooled(const float* x, float* y, const WinogradPooling& pooling) {
-  for_each_block(x, [&](const Block& block) { store_pooled(block, y, pooling); });
+  for_each_block(transform_of(x), [&](const Block& block) { store_pooled(block, y, pooling); });
 }
 
-template <class Store>
-void WinogradConv::for_each_block(const float* x, const Store& store_block) {
+template <class Transform, class Store>
+void WinogradConv::for_each_block(const Transform& transform, const Store& store_block) {
   const std::int64_t chunk = gemm_isa().max_rows, tiles = shape_.tiles(), chunks = ceil_div(tiles, chunk);
   const std::int64_t threads = num_threads(), channels = zeros_.elements() + c_out_padded_;
   // Equal blocks, as many for each thread.
@@ -122,24 +147,18 @@ void WinogradConv::for_each_block(const float* x, const Store& store_block) {
   parallel_for(0, blocks, 1, [&](std::int64_t first, std::int64_t last) {
     for (std::int64_t block = first; block < last; ++block) {
       const auto [begin, end] = share(chunks, block, blocks);
-      store_block(make_block(begin * chunk, std::min(tiles, end * chunk), x));
+      store_block(make_block(begin * chunk, std::min(tiles, end * chunk), transform));
     }
   });
 }
 
-WinogradConv::Block WinogradConv::make_block(std::int64_t begin, std::int64_t end, const float* x) {
+template <class Transform>
+WinogradConv::Block WinogradConv::make_block(std::int64_t begin, std::int64_t end, const Transform& transform) {
   const std::int64_t tiles = end - begin;
   const WinogradLayout in = layout_of(shape_.c_in), out = layout_of(shape_.c_out);
   float* v = thread_scratch(Scratch::kTransformed, in.floats(tiles));
   float* m = thread_scratch(Scratch::kProducts, out.floats(tiles));
-  const float* outside = zeros_.data<float>().data();
-  for (std::int64_t i = 0; i < tiles; ++i) {
-    const WinogradTile tile(shape_, begin + i);
-    const float* image = x + tile.image * shape_.h * shape_.w * shape_.c_in;
-    const auto pixels = pixels_of<kWinogradIn>(image, shape_.h, shape_.w, shape_.c_in, tile.row - shape_.top,
-                                               tile.column - shape_.left, outside);
-    winograd_isa().input(pixels.data(), shape_.c_in, v + in.offset(i), in.point_stride());
-  }
+  for (std::int64_t i = 0; i < tiles; ++i) transform(begin + i, v + in.offset(i), in.point_stride());
   multiply(tiles, v, m);
   return {begin, end, m};
 }

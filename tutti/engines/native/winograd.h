@@ -48,6 +48,14 @@ struct WinogradPooling {
   float scale = 1;               // of what dropout keeps
 };
 
+// The gradient of run_pooled()'s y: of what stands behind it (n, h, w, c), with the codes that it left.
+struct WinogradPooledGrad {
+  std::int64_t h, w;
+  float scale = 1;
+  const float* dy = nullptr;
+  const std::uint8_t* code = nullptr;
+};
+
 class WinogradConv {
  public:
   // has_constant_kernel: it is transformed only when set_kernel() is told that it has changed.
@@ -56,6 +64,8 @@ class WinogradConv {
   // convolution whose gradient this is.
   void set_kernel(const float* kernel, bool transposed, bool changed);
   void run(const float* x, float* y, const WinogradEpilogue& epilogue);
+  // x: the gradient before the pooling (n, shape.h, shape.w, c_in). Of a shape with top and left both even or both odd.
+  void run(const WinogradPooledGrad& x, float* y, const WinogradEpilogue& epilogue);
   // y (n, o_h / 2, o_w / 2, c_out); o_h and o_w are even.
   void run_pooled(const float* x, float* y, const WinogradPooling& pooling);
 
@@ -67,9 +77,12 @@ class WinogradConv {
   };
 
   void transform_kernel(const float* kernel, float* transformed) const;
-  template <class Store>
-  void for_each_block(const float* x, const Store& store);
-  Block make_block(std::int64_t begin, std::int64_t end, const float* x);
+  // transform(tile, v, stride) writes B^T d B of a tile of x.
+  template <class Transform, class Store>
+  void for_each_block(const Transform& transform, const Store& store);
+  template <class Transform>
+  Block make_block(std::int64_t begin, std::int64_t end, const Transform& transform);
+  auto transform_of(const float* x) const;
   void store(const Block& block, float* y, const WinogradEpilogue& epilogue) const;
   void store_pooled(const Block& block, float* y, const WinogradPooling& pooling) const;
   void multiply(std::int64_t tiles, const float* v, float* m) const;
@@ -88,12 +101,19 @@ class WinogradKernelGrad {
   explicit WinogradKernelGrad(const WinogradShape& shape);
   // dkernel (3, 3, c_in, c_out), and dbias (c_out) unless it is null.
   void run(const float* x, const float* dy, float* dkernel, float* dbias);
+  // dy: the gradient before the pooling (n, o_h, o_w, c_out).
+  void run(const float* x, const WinogradPooledGrad& dy, float* dkernel, float* dbias);
 
  private:
-  void run_part(std::int64_t part, const float* x, const float* dy);
+  // transform_dy(tile, v, stride, sums) writes A dy A^T of a tile and adds the sum of its pixels to `sums`.
+  template <class TransformDy>
+  void run_parts(const float* x, const TransformDy& transform_dy, float* dkernel, float* dbias);
+  template <class TransformDy>
+  void run_part(std::int64_t part, const float* x, const TransformDy& transform_dy);
   // Adds the products of tiles [begin, end) to the transformed gradient `products`, or sets it if `first`.
-  void add_block(std::int64_t begin, std::int64_t end, const float* x, const float* dy, bool first, float* products,
-                 float* bias_sums);
+  template <class TransformDy>
+  void add_block(std::int64_t begin, std::int64_t end, const float* x, const TransformDy& transform_dy, bool first,
+                 float* products, float* bias_sums);
   void multiply(std::int64_t chunks, const float* x_tiles, const float* dy_tiles, bool first, float* products) const;
   void add_parts(float* dkernel, float* dbias) const;
 

@@ -43,14 +43,37 @@ WinogradKernelGrad::WinogradKernelGrad(const WinogradShape& shape)
       zeros_(Shape{std::max(c_in_padded_, c_out_padded_)}) {}
 
 void WinogradKernelGrad::run(const float* x, const float* dy, float* dkernel, float* dbias) {
+  const auto transform_dy = [this, dy, outside = zeros_.data<float>().data()](std::int64_t index, float* v, std::int64_t stride,
+                                                                              float* sums) {
+    const WinogradTile tile(shape_, index);
+    const float* image = dy + tile.image * shape_.y_h * shape_.y_w * shape_.c_out;
+    const auto pixels = pixels_of<kWinogradOut>(image, shape_.y_h, shape_.y_w, shape_.c_out, tile.row, tile.column, outside);
+    winograd_isa().output_grad(pixels.data(), shape_.c_out, v, stride, sums);
+  };
+  run_parts(x, transform_dy, dkernel, dbias);
+}
+
+void WinogradKernelGrad::run(const float* x, const WinogradPooledGrad& dy, float* dkernel, float* dbias) {
+  const auto transform_dy = [this, &dy, outside = zeros_.data<float>().data()](std::int64_t index, float* v,
+                                                                               std::int64_t stride, float* sums) {
+    const WinogradTile tile(shape_, index);
+    const Windows<2> windows(dy, tile.image, shape_.c_out, tile.row / 2, tile.column / 2, outside);
+    winograd_isa().unpooled_output_grad({windows.dy.data(), windows.code.data(), dy.scale, shape_.c_out}, v, stride, sums);
+  };
+  run_parts(x, transform_dy, dkernel, dbias);
+}
+
+template <class TransformDy>
+void WinogradKernelGrad::run_parts(const float* x, const TransformDy& transform_dy, float* dkernel, float* dbias) {
   partial_kernels_ = thread_scratch(Scratch::kPartials, parts_ * 9 * shape_.c_in * shape_.c_out);
   parallel_for(0, parts_, 1, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t part = begin; part < end; ++part) run_part(part, x, dy);
+    for (std::int64_t part = begin; part < end; ++part) run_part(part, x, transform_dy);
   });
   add_parts(dkernel, dbias);
 }
 
-void WinogradKernelGrad::run_part(std::int64_t part, const float* x, const float* dy) {
+template <class TransformDy>
+void WinogradKernelGrad::run_part(std::int64_t part, const float* x, const TransformDy& transform_dy) {
   const std::int64_t tiles = shape_.tiles(), chunks = ceil_div(tiles, kChunk);
   const auto [begin, end] = share(chunks, part, parts_);
   const std::int64_t blocks = ceil_div(end - begin, block_), stride = products_stride(shape_.c_in, c_out_padded_);
@@ -59,7 +82,8 @@ void WinogradKernelGrad::run_part(std::int64_t part, const float* x, const float
   std::fill_n(bias_sums, c_out_padded_, 0.0f);
   for (std::int64_t block = 0; block < blocks; ++block) {
     const auto [first, last] = share(end - begin, block, blocks);
-    add_block((begin + first) * kChunk, std::min(tiles, (begin + last) * kChunk), x, dy, block == 0, products, bias_sums);
+    add_block((begin + first) * kChunk, std::min(tiles, (begin + last) * kChunk), x, transform_dy, block == 0, products,
+              bias_sums);
   }
   const std::int64_t slice = shape_.c_in * shape_.c_out;
   float* partial = partial_kernels_ + part * 9 * slice;
@@ -71,8 +95,9 @@ void WinogradKernelGrad::run_part(std::int64_t part, const float* x, const float
   }
 }
 
-void WinogradKernelGrad::add_block(std::int64_t begin, std::int64_t end, const float* x, const float* dy, bool first,
-                                   float* products, float* bias_sums) {
+template <class TransformDy>
+void WinogradKernelGrad::add_block(std::int64_t begin, std::int64_t end, const float* x, const TransformDy& transform_dy,
+                                   bool first, float* products, float* bias_sums) {
   const std::int64_t tiles = end - begin;
   const WinogradLayout in{kChunk, c_in_padded_}, out{kChunk, c_out_padded_};
   float* x_tiles = thread_scratch(Scratch::kTransformed, in.floats(tiles));
@@ -84,10 +109,7 @@ void WinogradKernelGrad::add_block(std::int64_t begin, std::int64_t end, const f
     const auto x_pixels = pixels_of<kWinogradIn>(x_image, shape_.h, shape_.w, shape_.c_in, tile.row - shape_.top,
                                                  tile.column - shape_.left, outside);
     winograd_isa().input(x_pixels.data(), shape_.c_in, x_tiles + in.offset(i), in.point_stride());
-    const float* dy_image = dy + tile.image * shape_.y_h * shape_.y_w * shape_.c_out;
-    const auto dy_pixels =
-        pixels_of<kWinogradOut>(dy_image, shape_.y_h, shape_.y_w, shape_.c_out, tile.row, tile.column, outside);
-    winograd_isa().output_grad(dy_pixels.data(), shape_.c_out, dy_tiles + out.offset(i), out.point_stride(), bias_sums);
+    transform_dy(begin + i, dy_tiles + out.offset(i), out.point_stride(), bias_sums);
   }
   clear_rest(in, tiles, x_tiles);
   clear_rest(out, tiles, dy_tiles);

@@ -56,4 +56,25 @@ std::array<const float*, Size * Size> pixels_of(const float* image, std::int64_t
   return pixels;
 }
 
+// Size x Size pooled windows of an image, from (row, column) of them on; zeros where there is none.
+template <int Size>
+struct Windows {
+  std::array<const float*, Size * Size> dy;
+  std::array<const std::uint8_t*, Size * Size> code;
+
+  // `outside`: zeros for all of the `c` channels.
+  Windows(const WinogradPooledGrad& grad, std::int64_t image, std::int64_t c, std::int64_t row, std::int64_t column,
+          const float* outside) {
+    for (int i = 0; i < Size; ++i) {
+      for (int j = 0; j < Size; ++j) {
+        const bool inside = row + i >= 0 && row + i < grad.h && column + j >= 0 && column + j < grad.w;
+        const std::int64_t at = ((image * grad.h + row + i) * grad.w + column + j) * c;
+        dy[static_cast<std::size_t>(i * Size + j)] = inside ? grad.dy + at : outside;
+        // Which of four zeros would have won does not matter.
+        code[static_cast<std::size_t>(i * Size + j)] = inside ? grad.code + at : reinterpret_cast<const std::uint8_t*>(outside);
+      }
+    }
+  }
+};
+
 }  // namespace tutti::native

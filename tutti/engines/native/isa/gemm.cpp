@@ -3,13 +3,14 @@
 #include "tutti/engines/native/isa/targets.h"
 
 #include <algorithm>
-#include <utility>
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "tutti/engines/native/isa/gemm.cpp"
 #include <hwy/foreach_target.h>  // first: it includes this file once for each target
 
 #include <hwy/highway.h>
+
+#include "tutti/engines/native/isa/unroll-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace tutti::native::HWY_NAMESPACE {
@@ -29,18 +30,6 @@ constexpr int kRows = 12;
 #else
 constexpr int kRows = 6;
 #endif
-
-// Calls f with the constants 0 .. Count - 1. A plain loop is unrolled too late for GCC to split the array of accumulators into
-// registers; constant indices let it.
-template <int... I, class F>
-HWY_INLINE void unroll(std::integer_sequence<int, I...>, F&& f) {
-  (f(std::integral_constant<int, I>()), ...);
-}
-template <int Count, class F>
-HWY_INLINE void unroll(F&& f) {
-  unroll(std::make_integer_sequence<int, Count>(), f);
-}
-#define TUTTI_INLINE_LAMBDA HWY_ATTR __attribute__((always_inline))
 
 // Rows x Vectors accumulators that live in registers for the whole sum.
 template <int Rows, int Vectors>
@@ -140,8 +129,6 @@ void outer_tile(const OuterTile& t) {
   }
   acc.store(t.c, t.c_row_stride, t.columns);
 }
-
-#undef TUTTI_INLINE_LAMBDA
 
 #if HWY_TARGET != HWY_SCALAR
 // A block of 4 x 4: rows are interleaved twice.

@@ -10,6 +10,8 @@
 
 #include <hwy/highway.h>
 
+#include "tutti/engines/native/isa/unroll-inl.h"
+
 HWY_BEFORE_NAMESPACE();
 namespace tutti::native::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
@@ -25,8 +27,6 @@ constexpr float kA3 = kA2 * kA, kB3 = kB2 * kB;
 constexpr float kSum = kA2 + kB2;
 // 1 / product of the differences to the other points.
 constexpr float kNa = 1 / (2 * kA2 * (kA2 - kB2)), kNb = 1 / (2 * kB2 * (kB2 - kA2));
-
-#define TUTTI_INLINE_LAMBDA HWY_ATTR __attribute__((always_inline))
 
 HWY_INLINE V set(float value) { return hn::Set(D(), value); }
 
@@ -131,12 +131,14 @@ struct KernelGradLine {
 template <class Line, class From, class To>
 HWY_INLINE void apply_twice(From from, To to) {
   V half[Line::kTo][Line::kFrom];
-  for (int column = 0; column < Line::kFrom; ++column)
+  unroll<Line::kFrom>([&](auto column) TUTTI_INLINE_LAMBDA {
     Line::apply([&](int row) TUTTI_INLINE_LAMBDA { return from(row, column); },
                 [&](int row, V v) TUTTI_INLINE_LAMBDA { half[row][column] = v; });
-  for (int row = 0; row < Line::kTo; ++row)
+  });
+  unroll<Line::kTo>([&](auto row) TUTTI_INLINE_LAMBDA {
     Line::apply([&](int column) TUTTI_INLINE_LAMBDA { return half[row][column]; },
                 [&](int column, V v) TUTTI_INLINE_LAMBDA { to(row, column, v); });
+  });
 }
 
 // For the transforms that read pixels of an image and write lines of whole vectors.
@@ -268,6 +270,43 @@ void unpool(const float* dy, const std::uint8_t* code, std::ptrdiff_t pixels, st
   }
 }
 
+// As transform_pixels(), of windows. The first pixel is cell (Shift, Shift) of the first of them.
+template <class Line, int Shift>
+HWY_INLINE void transform_windows(const WinogradWindows& t, std::ptrdiff_t c, float* HWY_RESTRICT v, std::ptrdiff_t stride) {
+  constexpr int kWindows = (Line::kFrom + Shift + 1) / 2;
+  const DI di;
+  V pixels[2 * kWindows][2 * kWindows];
+  unroll<kWindows * kWindows>([&](auto window) TUTTI_INLINE_LAMBDA {
+    const V value = hn::Mul(load(t.dy[window] + c, t.channels - c), set(t.scale));
+    const VI winner = load_codes(t.code[window] + c, t.channels - c);
+    unroll<4>([&](auto cell) TUTTI_INLINE_LAMBDA {
+      pixels[window / kWindows * 2 + cell / 2][window % kWindows * 2 + cell % 2] =
+          hn::IfThenElseZero(hn::RebindMask(D(), hn::Eq(winner, hn::Set(di, cell))), value);
+    });
+  });
+  apply_twice<Line>([&](int row, int column) TUTTI_INLINE_LAMBDA { return pixels[row + Shift][column + Shift]; },
+                    [&](int row, int column, V value)
+                        TUTTI_INLINE_LAMBDA { hn::StoreU(value, D(), v + (row * Line::kTo + column) * stride + c); });
+}
+
+template <int Shift>
+void unpooled_input(const WinogradWindows& t, float* v, std::ptrdiff_t stride) {
+  for (std::ptrdiff_t c = 0; c < t.channels; c += kLanes) transform_windows<InputLine, Shift>(t, c, v, stride);
+}
+
+void unpooled_output_grad(const WinogradWindows& t, float* v, std::ptrdiff_t stride, float* sums) {
+  const DI di;
+  for (std::ptrdiff_t c = 0; c < t.channels; c += kLanes) {
+    transform_windows<OutputGradLine, 0>(t, c, v, stride);
+    V sum = hn::Zero(D());
+    for (int i = 0; i < 4; ++i) {
+      const auto open = hn::RebindMask(D(), hn::Lt(load_codes(t.code[i] + c, t.channels - c), hn::Set(di, kPoolClosed)));
+      sum = hn::Add(sum, hn::IfThenElseZero(open, load(t.dy[i] + c, t.channels - c)));
+    }
+    hn::StoreU(hn::MulAdd(sum, set(t.scale), hn::LoadU(D(), sums + c)), D(), sums + c);
+  }
+}
+
 void kernel_grad(const float* m, std::ptrdiff_t stride, std::ptrdiff_t channels, float* const* g) {
   for (std::ptrdiff_t c = 0; c < channels; c += kLanes) {
     apply_twice<KernelGradLine>(
@@ -275,8 +314,6 @@ void kernel_grad(const float* m, std::ptrdiff_t stride, std::ptrdiff_t channels,
         [&](int row, int column, V value) TUTTI_INLINE_LAMBDA { store(value, g[row * 3 + column] + c, channels - c); });
   }
 }
-
-#undef TUTTI_INLINE_LAMBDA
 
 WinogradIsa make_winograd_isa() {
   return {.lanes = kLanes,
@@ -286,6 +323,8 @@ WinogradIsa make_winograd_isa() {
           .pooled_output = pooled_output,
           .unpool = unpool,
           .output_grad = output_grad,
+          .unpooled_input = {unpooled_input<0>, unpooled_input<1>},
+          .unpooled_output_grad = unpooled_output_grad,
           .kernel_grad = kernel_grad};
 }
 

@@ -42,6 +42,14 @@ struct WinogradPooledOutput {
   std::ptrdiff_t channels;
 };
 
+// Pooled windows of a tile, row by row.
+struct WinogradWindows {
+  const float* const* dy;
+  const std::uint8_t* const* code;
+  float scale;
+  std::ptrdiff_t channels;
+};
+
 struct WinogradIsa {
   std::ptrdiff_t lanes;
   // v = B^T d B; d: 36 pixels of `channels` floats. Writes whole vectors.
@@ -56,6 +64,11 @@ struct WinogradIsa {
                  float* top, float* bottom);
   // v = A dy A^T; dy: 16 pixels of `channels` floats. Writes whole vectors; adds the sum of the pixels to `sums`.
   void (*output_grad)(const float* const* dy, std::ptrdiff_t channels, float* v, std::ptrdiff_t stride, float* sums);
+  // The same of pixels that pooled_output() has pooled, in windows of 2 x 2: dy * scale in the cell that won, zeros in the
+  // others. dy, code: lines of `channels` values, a window each. unpooled_input: 3 x 3 windows whose first pixel is the tile's,
+  // or, at index 1, 4 x 4 windows whose first pixel is above and left of it. unpooled_output_grad: 2 x 2 windows.
+  void (*unpooled_input[2])(const WinogradWindows& windows, float* v, std::ptrdiff_t stride);
+  void (*unpooled_output_grad)(const WinogradWindows& windows, float* v, std::ptrdiff_t stride, float* sums);
   // g = G^T m G; g: 9 lines of `channels` floats.
   void (*kernel_grad)(const float* m, std::ptrdiff_t stride, std::ptrdiff_t channels, float* const* g);
 };
