@@ -154,6 +154,26 @@ Network pooling_sgd(std::int64_t batch) {
   return std::move(b.network);
 }
 
+// Gradients that a pooling leaves: for a convolution padded by one, by none and one, and behind a sum of two convolutions whose
+// biases have the same gradient.
+Network pooled_gradients_sgd(std::int64_t batch) {
+  Builder b(DType::kFloat32);
+  const ValueId x = b.input("x", b.draw.normal({batch, 19, 17, 17}));
+  const ValueId target = b.input("target", b.draw.one_hot({batch, 6}));
+  const auto relu = [&](ValueId value) { return b.activation(ActivationKind::kRelu, value); };
+  const ValueId left = b.conv("left", x, {3, 3, 17, 16}, {.padding = kSame3});
+  const ValueId right = b.conv("right", x, {3, 3, 17, 16}, {.padding = kSame3});
+  ValueId y = relu(b.add(Binary{BinaryKind::kAdd}, {left, right}));
+  y = b.add(MaxPool2D{}, {relu(b.conv("padded", y, {3, 3, 16, 18}, {.padding = kSame3}))});  // 9 x 8
+  y = b.add(Dropout{0.5, 7, 1, b.shape(y)}, {y, b.step()});
+  y = b.add(MaxPool2D{}, {relu(b.conv("uneven", y, {3, 3, 18, 20}, {.padding = {0, 0, 1, 1}}))});  // 3 x 4
+  y = b.dense("dense", b.flatten(y), 6);
+  b.network.graph.output("prediction", y);
+  const ValueId loss = b.add(Loss{{.kind = LossKind::kCategoricalCrossEntropy, .from_logits = true}}, {y, target});
+  train_by_sgd(b, b.mean(loss), 0.05f, {.momentum = 0.9});
+  return std::move(b.network);
+}
+
 // Two blocks of conv, batch norm, relu, with a shortcut; global average pooling; moving statistics.
 Network resnet_sgd(std::int64_t batch) {
   Builder b(DType::kFloat32);
@@ -266,6 +286,7 @@ const std::vector<NetworkCase>& networks() {
       {"cnn_prediction_batch1", [] { return cnn_prediction(1); }, false},
       {"cnn_prediction_batch5", [] { return cnn_prediction(5); }, false},
       {"pooling_sgd_batch15", [] { return pooling_sgd(15); }},
+      {"pooled_gradients_sgd_batch7", [] { return pooled_gradients_sgd(7); }},
       {"resnet_sgd_batch6", [] { return resnet_sgd(6); }},
       {"unet_adam_batch3", [] { return unet_adam(3); }},
       {"mlp_adam_batch9", [] { return mlp_adam(9, DType::kFloat32); }},

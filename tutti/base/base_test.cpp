@@ -1,8 +1,10 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <chrono>
 #include <filesystem>
 #include <stdexcept>
+#include <thread>
 #include <vector>
 
 #include "tests/temporary_folder.h"
@@ -58,6 +60,25 @@ TEST(ParallelFor, CoversTheRangeOnceForAnyThreadCount) {
       for (const auto& hit : hits) ASSERT_EQ(hit, 1);
     }
   }
+  set_num_threads(before);
+}
+
+// The thread that has the first range waits for all others, so somebody else must run its other ranges.
+TEST(ParallelFor, OtherThreadsTakeWhatOneThatIsHeldUpLeaves) {
+  const int before = num_threads();
+  set_num_threads(2);
+  std::atomic<int> done{0};
+  bool all_others_ran = false;
+  parallel_for(0, 800, 100, [&](std::int64_t begin, std::int64_t) {
+    if (begin > 0) {
+      ++done;
+      return;
+    }
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    while (done < 7 && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
+    all_others_ran = done == 7;
+  });
+  EXPECT_TRUE(all_others_ran);
   set_num_threads(before);
 }
 

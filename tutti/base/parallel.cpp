@@ -16,6 +16,8 @@
 namespace tutti {
 namespace {
 
+constexpr std::int64_t kPartsPerThread = 4;
+
 thread_local bool inside_parallel_for = false;
 
 int cpus_allowed() {
@@ -57,6 +59,7 @@ class Pool {
     workers_.clear();
     stop_ = false;
     size_ = std::max(1, count);
+    queues_ = std::vector<Queue>(static_cast<std::size_t>(size_));
     const std::uint64_t now = generation_.load();
     for (int index = 1; index < size_; ++index) workers_.emplace_back([this, index, now] { work(index, now); });
   }
@@ -64,7 +67,11 @@ class Pool {
   void run(int parts, const std::function<void(int)>& job) {
     std::scoped_lock run(run_mutex_);
     job_ = &job;
-    parts_ = parts;
+    for (int index = 0; index < size_; ++index) {
+      Queue& queue = queues_[static_cast<std::size_t>(index)];
+      queue.next.store(parts * index / size_, std::memory_order_relaxed);
+      queue.end = parts * (index + 1) / size_;
+    }
     error_ = nullptr;
     pending_.store(size_ - 1, std::memory_order_relaxed);
     {
@@ -74,7 +81,10 @@ class Pool {
     wake_.notify_all();
     execute(0);
     for (int spin = 0; pending_.load(std::memory_order_acquire) != 0; ++spin) {
-      if (spin < kSpins) continue;
+      if (spin < kSpins) {
+        relax();
+        continue;
+      }
       std::unique_lock lock(mutex_);
       done_.wait(lock, [this] { return pending_.load(std::memory_order_acquire) == 0; });
     }
@@ -82,13 +92,24 @@ class Pool {
   }
 
  private:
-  // About 20 microseconds: the gap between two kernels of one training step.
+  // 20 to 200 microseconds, as long as a processor pauses: the gap between two kernels of one training step, and what the last
+  // of them to end keeps the others waiting. A wake-up of a virtual machine's processor takes as long.
   static constexpr int kSpins = 4000;
 
+  // The parts of a thread that nobody has begun.
+  struct alignas(64) Queue {
+    std::atomic<int> next{0};
+    int end = 0;
+  };
+
+  // First its own parts, then what other threads have left.
   void execute(int index) {
     inside_parallel_for = true;
     try {
-      for (int part = index; part < parts_; part += size_) (*job_)(part);
+      for (int i = 0; i < size_; ++i) {
+        Queue& queue = queues_[static_cast<std::size_t>((index + i) % size_)];
+        for (int part = queue.next++; part < queue.end; part = queue.next++) (*job_)(part);
+      }
     } catch (...) {
       std::scoped_lock lock(mutex_);
       if (!error_) error_ = std::current_exception();
@@ -127,7 +148,7 @@ class Pool {
   std::atomic<bool> stop_{false};
   const std::function<void(int)>* job_ = nullptr;
   std::exception_ptr error_;
-  int parts_ = 0;
+  std::vector<Queue> queues_;  // a thread each
   std::atomic<int> size_{1};
 };
 
@@ -152,7 +173,8 @@ void parallel_for(std::int64_t begin, std::int64_t end, std::int64_t grain,
   if (count <= 0) return;
   grain = std::max<std::int64_t>(1, grain);
   const std::int64_t threads = inside_parallel_for ? 1 : num_threads();
-  const std::int64_t parts = std::min(threads, (count + grain - 1) / grain);
+  // More than threads: one that other processes hold up leaves parts to the others.
+  const std::int64_t parts = threads == 1 ? 1 : std::min(kPartsPerThread * threads, (count + grain - 1) / grain);
   if (parts <= 1) return body(begin, end);
   pool().run(static_cast<int>(parts),
              [&](int part) { body(begin + count * part / parts, begin + count * (part + 1) / parts); });

@@ -1,7 +1,9 @@
 // The gradient of a convolution's kernel: for each cell of the window the sum of outer products of input and output gradient,
 // in register tiles over blocks of image rows that stay in cache. The images are cut into parts that threads share, and whose
 // sums are added up at the end; there are as many on any number of threads, so that the order of summation is always the same.
+#include "tutti/engines/native/fused_conv.h"
 #include "tutti/engines/native/gemm.h"
+#include "tutti/engines/native/isa/columns.h"
 #include "tutti/engines/native/isa/elementwise.h"
 #include "tutti/engines/native/kernels.h"
 #include "tutti/engines/native/tune.h"
@@ -81,21 +83,32 @@ class KernelGrad {
     const std::int64_t items = pass_.images * blocks_;
     float* dkernel = out[0].as<float>();
     partials_ = thread_scratch(Scratch::kPartials, (parts_ - 1) * size_);
+    const bool sums_bias = out.size() > 1;
+    const std::int64_t c_out = pass_.groups * pass_.group_out;
+    bias_sums_.assign(static_cast<std::size_t>(sums_bias ? parts_ * c_out : 0), 0.0);
     const auto add = elementwise_isa().binary[static_cast<std::size_t>(BinaryKind::kAdd)];
     parallel_for(0, parts_, 1, [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t part = begin; part < end; ++part)
-        add_items(in, share(items, part, parts_), part == 0 ? dkernel : partial(part));
+        add_items(in, share(items, part, parts_), part == 0 ? dkernel : partial(part),
+                  sums_bias ? bias_sums_.data() + part * c_out : nullptr);
     });
     parallel_for(0, parts_ > 1 ? size_ : 0, kStreamGrain, [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t part = 1; part < parts_; ++part)
         add(dkernel + begin, partial(part) + begin, dkernel + begin, end - begin);
     });
+    for (std::int64_t j = 0; sums_bias && j < c_out; ++j) {
+      double sum = 0;
+      for (std::int64_t part = 0; part < parts_; ++part) sum += bias_sums_[static_cast<std::size_t>(part * c_out + j)];
+      out[1].as<float>()[j] = static_cast<float>(sum);
+    }
   }
 
  private:
   float* partial(std::int64_t part) { return partials_ + (part - 1) * size_; }
 
-  void add_items(Inputs in, std::pair<std::int64_t, std::int64_t> items, float* dkernel) {
+  // bias_sums: null, or c_out sums of dy to add to.
+  void add_items(Inputs in, std::pair<std::int64_t, std::int64_t> items, float* dkernel, double* bias_sums) {
+    const std::int64_t c_out = pass_.groups * pass_.group_out;
     const std::int64_t src_image = pass_.src_h * pass_.src_w * pass_.src_c;
     for (std::int64_t item = items.first; item < items.second; ++item) {
       const std::int64_t image = item / blocks_;
@@ -111,12 +124,14 @@ class KernelGrad {
         dy = copy;
       }
       add_block(pass_, {row, last, x, dy}, item == items.first, dkernel);
+      if (bias_sums) columns_isa().column_sums(Term::kValue, dy, floats / c_out, c_out, bias_sums);
     }
   }
 
   WindowPass pass_;
   std::int64_t block_, blocks_, size_, parts_;
-  float* partials_ = nullptr;  // of parts 1 to parts_ - 1, during a run
+  float* partials_ = nullptr;      // of parts 1 to parts_ - 1, during a run
+  std::vector<double> bias_sums_;  // (parts, c_out)
 };
 
 }  // namespace
@@ -142,6 +157,10 @@ Prepared prepare_conv(const OpCall& call, const Conv2DKernelGrad& op, ConvAlgori
     });
   }
   return ready(kDirect, KernelGrad(conv_pass(op, x, kernel, dy)));
+}
+
+std::unique_ptr<Kernel> make_direct_kernel_and_bias_grad(const OpCall& call, const Conv2DKernelGrad& op) {
+  return prepare_conv(call, op, ConvAlgorithm::kDirectSum).kernel;
 }
 
 }  // namespace tutti::native

@@ -268,7 +268,10 @@ int Fuser::bias_sum(int kernel_grad) const {
 
 void Fuser::fuse_kernel_grad(int index) {
   const OpCall call = call_of(index);
-  if (choose_conv(call) != ConvAlgorithm::kWinograd4x4) return;
+  const auto& grad = *op<Conv2DKernelGrad>(index);
+  const Shape& kernel = call.outputs[0].shape;
+  if (is_pointwise(grad, kernel) || is_depthwise(grad, kernel)) return;
+  const bool is_direct = choose_conv(call) != ConvAlgorithm::kWinograd4x4;
   std::vector<int> nodes{index};
   std::vector<ValueId> inputs = node(index).inputs, outputs = node(index).outputs;
   if (const int bias = bias_sum(index); bias != kNoNode) {
@@ -277,7 +280,7 @@ void Fuser::fuse_kernel_grad(int index) {
   }
   const std::optional<UnpooledGrad> unpooled = unpool(inputs[1], nodes, inputs[1]);
   add(std::move(nodes), std::move(inputs), std::move(outputs),
-      make_kernel_and_bias_grad(call, *op<Conv2DKernelGrad>(index), unpooled));
+      is_direct ? make_direct_kernel_and_bias_grad(call, grad) : make_kernel_and_bias_grad(call, grad, unpooled));
 }
 
 void Fuser::fuse_input_grad(int index) {

@@ -43,6 +43,8 @@ std::unique_ptr<Kernel> make_input_grad(const OpCall& call, const Conv2DInputGra
 // The gradients of kernel and bias.   in: x, dy   out: dkernel, [dbias]. By Winograd's algorithm.
 std::unique_ptr<Kernel> make_kernel_and_bias_grad(const OpCall& call, const Conv2DKernelGrad& op,
                                                   const std::optional<UnpooledGrad>& unpooled);
+// conv_kernel_grad.cpp: the same as a direct sum, of convolutions that are no matrix product and not depthwise.
+std::unique_ptr<Kernel> make_direct_kernel_and_bias_grad(const OpCall& call, const Conv2DKernelGrad& op);
 
 // dropout.cpp: the first `count` elements of the mask of a step.
 void draw_mask(const Dropout& op, std::int64_t step, std::int64_t count, std::uint8_t* mask);
