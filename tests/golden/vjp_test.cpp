@@ -27,6 +27,8 @@ fs::path golden(const std::string& name, const std::string& copy) {
 
 struct Case {
   std::string model, engine;
+
+  friend std::ostream& operator<<(std::ostream& out, const Case& self) { return out << self.model << " on " << self.engine; }
 };
 
 class GoldenGradients : public ::testing::TestWithParam<Case> {
