@@ -25,9 +25,11 @@ struct ConvShapes {
 };
 
 ConvShapes shapes_of(const OpCall& call) {
-  if (const auto* conv = std::get_if<Conv2D>(&call.op)) return {*conv, call.inputs[1].shape, call.outputs[0].shape};
-  if (const auto* grad = std::get_if<Conv2DInputGrad>(&call.op)) return {*grad, call.inputs[1].shape, call.outputs[0].shape};
-  return {std::get<Conv2DKernelGrad>(call.op), call.outputs[0].shape, call.inputs[1].shape};
+  const auto attributes = [](const ConvAttributes& op) { return op; };
+  if (const auto* conv = std::get_if<Conv2D>(&call.op)) return {attributes(*conv), call.inputs[1].shape, call.outputs[0].shape};
+  if (const auto* grad = std::get_if<Conv2DInputGrad>(&call.op))
+    return {attributes(*grad), call.inputs[1].shape, call.outputs[0].shape};
+  return {attributes(std::get<Conv2DKernelGrad>(call.op)), call.outputs[0].shape, call.inputs[1].shape};
 }
 
 Prepared prepare_any(const OpCall& call, ConvAlgorithm algorithm) {
